@@ -1,0 +1,1 @@
+//! campaign-execution: turns an approved media plan into campaigns, exactly once.

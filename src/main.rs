@@ -1,0 +1,2 @@
+//! Arguments in, exit code out. Nothing else lives here.
+fn main() {}
