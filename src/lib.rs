@@ -1,1 +1,5 @@
-//! campaign-execution: turns an approved media plan into campaigns, exactly once.
+//! campaign-execution: turns an approved media plan into campaigns, exactly once, tracked, audited, reversible.
+
+pub mod domain;
+pub mod outbound;
+pub mod platform;

@@ -1,0 +1,15 @@
+//! What the business says, and nothing else: no I/O, no clock, no randomness, no await.
+//!
+//! Must not import anything else of this crate. `serde` derives are here because specs and manifests
+//! are stored as JSON documents; `serde_json::Value` appears only as data that a platform folder reads
+//! (`settings`, the fields of a remote object).
+
+pub mod error;
+pub mod gate;
+pub mod ids;
+pub mod manifest;
+pub mod money;
+pub mod plan;
+pub mod spec;
+pub mod tenant;
+pub mod tracking;

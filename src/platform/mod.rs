@@ -1,0 +1,301 @@
+//! The port: what the service asks of a platform, and the list of platforms.
+//!
+//! To add a platform, add its folder beside this file and its line at the end of it. Nothing outside a platform's
+//! folder may match on a platform. Must not see `store`, `bus` or `health`; must not retry a mutation, nor decide
+//! whether one may be sent: an adapter plans (pure) and sends exactly what it is told to.
+//!
+//! How the worker uses it: `desire` says what should exist; `next` compares that with the manifest and names the
+//! mutations that are ready now; the worker commits them as intents, sends each with `execute` and commits what came of it;
+//! again, until `next` names none. Where an outcome is unknown, `find` looks. Then `read` shows what is really there.
+
+use crate::domain::error::LegError;
+use crate::domain::manifest::{Desired, Manifest, Serving};
+use crate::domain::money::Currency;
+use crate::domain::spec::LegSpec;
+use crate::domain::tenant::Account;
+use crate::domain::tracking;
+use crate::outbound::Outbound;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a platform is like, as far as the service must know.
+#[derive(Debug, Clone, Copy)]
+pub struct Traits {
+    /// For people: `Google Ads`.
+    pub display_name: &'static str,
+    /// Where it stands in `launch.order: recommended` (0 first).
+    pub position: u8,
+    /// Where production lives; `platforms.<name>.base_url` overrides it. Ends before the version segment.
+    pub base_url: &'static str,
+    /// Which tracking rule its campaigns must satisfy.
+    pub tracking: tracking::Rule,
+    /// How long after a lost answer an object may still be invisible to a look-up.
+    pub settle: Duration,
+    /// How long one call may take.
+    pub deadline: Duration,
+}
+
+/// What an account is, as its probe told. Stored with the gate's verdict and given to the worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFacts {
+    /// The account's own currency. A plan in another one is refused.
+    pub currency: Currency,
+    /// The account's zone, IANA.
+    pub timezone: chrono_tz::Tz,
+    /// Google: whether auto-tagging is on. None where there is no such switch.
+    pub auto_tagging: Option<bool>,
+    /// Why the account cannot launch now; empty: it can.
+    pub problems: Vec<LegError>,
+}
+
+/// One tenant's account on one platform, with the means to call it.
+#[derive(Clone)]
+pub struct Session {
+    /// HTTP and credentials.
+    pub outbound: Outbound,
+    /// `platforms.<name>.base_url`, without a slash at its end.
+    pub base_url: Arc<str>,
+    /// From the tenant's account map.
+    pub account: Account,
+}
+
+/// What a call is to achieve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Everything desired exists, paused, with the desired fields.
+    Built,
+    /// Everything built may serve.
+    Active,
+    /// Nothing of it may serve (first the campaign, then the rest if at all).
+    Paused,
+    /// Nothing of it is there any more (newest first).
+    Removed,
+}
+
+/// What one mutation does to its objects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "op")]
+pub enum Op {
+    /// Creates them. Not repeatable: an unknown outcome is looked up first.
+    Create,
+    /// Sets the fields given, by object key. Repeatable: the same values again change nothing.
+    Update {
+        /// Object key → all fields of the object as they shall be afterwards.
+        applied: serde_json::Map<String, Value>,
+    },
+    /// Turns them on or off. Repeatable.
+    Serve {
+        /// `Active` or `Paused`.
+        serving: Serving,
+    },
+    /// Removes them. Repeatable: "already gone" is success.
+    Remove,
+    /// Changes a setting of the account that the launch depends on. Repeatable.
+    Account {
+        /// What it does, for the audit: `turn auto-tagging on`.
+        what: String,
+    },
+}
+
+/// One write call: planned, committed as an intent, then sent as it stands. Holds no secret: the adapter adds
+/// credentials while sending.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mutation {
+    /// What it does.
+    pub op: Op,
+    /// The manifest keys of the objects it touches, in the order in which the answer will name them. Empty for
+    /// [`Op::Account`].
+    pub objects: Vec<String>,
+    /// HTTP method.
+    pub method: String,
+    /// From the version segment on: `/v26/customers/1/googleAds:mutate`.
+    pub path: String,
+    /// JSON; sent as JSON or, where the vendor wants it, as a form whose nested values are JSON.
+    pub body: Value,
+}
+
+/// What came of a mutation that the platform accepted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Done {
+    /// Object key → the platform's id. For [`Op::Create`] one per object; empty otherwise.
+    pub ids: Vec<(String, String)>,
+    /// The platform's own id of the request, for its support.
+    pub request_id: Option<String>,
+    /// What of the answer is worth keeping in the audit: ids and states, no secrets, at most about 2 kB.
+    pub essence: Value,
+}
+
+/// An object that a look-up found under the name of an intended one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The manifest key whose name it bears.
+    pub key: String,
+    /// Its id.
+    pub remote_id: String,
+    /// Whether it may serve now.
+    pub serving: Serving,
+    /// When it was created, where the platform tells; ids ascend otherwise.
+    pub created_at: Option<DateTime<Utc>>,
+    /// Whether it ever spent, where the platform tells.
+    pub spent: Option<bool>,
+}
+
+/// One object as the platform holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// The manifest key.
+    pub key: String,
+    /// Its id.
+    pub remote_id: String,
+    /// Whether it may serve.
+    pub serving: Serving,
+    /// The same keys, in the same normal form, as [`Desired::fields`].
+    pub fields: Value,
+}
+
+/// Whether the platform would serve the campaign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Eligibility {
+    /// It serves, or would if its start had come.
+    Eligible,
+    /// Paused by us: cannot tell.
+    Paused,
+    /// The platform's review is still running.
+    InReview,
+    /// Refused by the platform's policies.
+    Disapproved(Box<LegError>),
+}
+
+/// What a leg looks like on the platform.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// Every object of the manifest that is really there. What is missing here is gone.
+    pub objects: Vec<Seen>,
+    /// Every place that holds tracking.
+    pub tracking: Vec<tracking::Observed>,
+    /// The account's auto-tagging switch, where there is one.
+    pub auto_tagging: Option<bool>,
+    /// Would it serve?
+    pub eligibility: Eligibility,
+    /// Whether the campaign ever spent; none: the platform doesn't tell.
+    pub spent: Option<bool>,
+}
+
+/// What a call can come to, other than well.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CallError {
+    /// The platform said no, and will say no again. Nothing was changed.
+    #[error("refused: {}", .0.message)]
+    Refused(Box<LegError>),
+    /// Nothing was changed; later it may work.
+    #[error("unavailable: {why}")]
+    Unavailable {
+        /// For a person.
+        why: String,
+        /// The platform's own hint.
+        after: Option<Duration>,
+    },
+    /// It may have been done or not. A mutation is looked up before it is sent again.
+    #[error("outcome unknown: {why}")]
+    Unclear {
+        /// For a person.
+        why: String,
+    },
+}
+
+impl CallError {
+    /// A refusal.
+    #[must_use]
+    pub fn refused(error: LegError) -> Self {
+        Self::Refused(Box::new(error))
+    }
+}
+
+/// What is wrong with a campaign for this platform, before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// JSON pointer within the campaign: `/bidding/strategy`.
+    pub pointer: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// One advertising platform. Methods without `async` are pure.
+#[async_trait]
+pub trait Platform: Send + Sync + 'static {
+    /// The platform's id: `google-ads`. Topics, configuration, rows and labels derive from it.
+    fn name(&self) -> &'static str;
+
+    /// What it is like.
+    fn traits(&self) -> Traits;
+
+    /// Every rule of the platform that can be checked offline: channels, strategies, lengths, unknown settings, budget form.
+    fn check(&self, spec: &LegSpec) -> Vec<Problem>;
+
+    /// What should exist for this leg, parents before children; fields in the normal form in which `read` gives them.
+    ///
+    /// # Errors
+    /// [`LegError`] where the spec cannot be expressed (an asset without this platform's reference …).
+    fn desire(
+        &self,
+        spec: &LegSpec,
+        account: &Account,
+        facts: &AccountFacts,
+    ) -> Result<Vec<Desired>, Box<LegError>>;
+
+    /// The mutations that are ready to be sent now towards the goal; none: it is reached. Never names an object that
+    /// is `Intended` (its outcome must be resolved first). Those returned together may be sent at the same time.
+    fn next(&self, goal: Goal, desired: &[Desired], manifest: &Manifest, account: &Account) -> Vec<Mutation>;
+
+    /// The mutation that removes one object that the manifest doesn't hold (a duplicate found by `find`).
+    fn removal(&self, kind: &str, remote_id: &str, account: &Account) -> Mutation;
+
+    /// Is the account alive, authenticated, able to pay? Problems with the account are facts, not errors.
+    async fn probe(&self, session: &Session) -> Result<AccountFacts, CallError>;
+
+    /// Mutations of the account that this launch depends on (auto-tagging off → turn it on); none: all is well.
+    fn account_mutations(&self, account: &Account, facts: &AccountFacts) -> Vec<Mutation>;
+
+    /// Sends one mutation, once.
+    async fn execute(&self, session: &Session, mutation: &Mutation) -> Result<Done, CallError>;
+
+    /// Looks for the objects that a mutation with an unknown outcome was to create, by their names, in as few calls as
+    /// possible. Exact names only; includes paused and archived ones; every one found, also several for one key.
+    async fn find(
+        &self,
+        session: &Session,
+        manifest: &Manifest,
+        keys: &[String],
+    ) -> Result<Vec<Found>, CallError>;
+
+    /// What is really there, in as few calls as possible.
+    async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError>;
+}
+
+/// The platform with this id, if we have an adapter for it.
+#[must_use]
+pub fn by_name(name: &str) -> Option<Arc<dyn Platform>> {
+    all().into_iter().find(|platform| platform.name() == name)
+}
+
+macro_rules! platforms {
+    ($($folder:ident::$adapter:ident),* $(,)?) => {
+        $(pub mod $folder;)*
+        /// Every platform, in no particular order.
+        #[must_use]
+        pub fn all() -> Vec<Arc<dyn Platform>> { vec![$(Arc::new($folder::$adapter)),*] }
+    };
+}
+
+// To add a platform, add its folder beside this file and its line here.
+platforms! {
+    // google_ads::GoogleAds,
+    // meta::Meta,
+}
