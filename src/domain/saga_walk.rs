@@ -166,7 +166,14 @@ fn check(before: &World, input: Input, after: &World, effects: &[Effect]) {
         let back_again = match was {
             LegState::Failed => !matches!(state, LegState::Failed | LegState::Undoing),
             LegState::Undone => *state != LegState::Undone,
-            _ => false,
+            LegState::Waiting
+            | LegState::Building
+            | LegState::Built
+            | LegState::Activating
+            | LegState::Scheduled
+            | LegState::Live
+            | LegState::Undoing
+            | LegState::Stuck => false,
         };
         assert!(
             !back_again || input == Input::Retry,
