@@ -316,7 +316,8 @@ async fn intend_mutations(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreE
     sqlx::query(
         "-- progress.intents
          INSERT INTO mutation (id, leg_id, command_id, lease_token, request)
-         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::jsonb[])",
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::jsonb[])
+         ON CONFLICT (id) DO NOTHING",
     )
     .bind(ids)
     .bind(legs)
