@@ -4,6 +4,7 @@
 //! JSON), `platform` (the port and one folder per platform), `store` (PostgreSQL), `bus` (Kafka), `service` (the long-running
 //! tasks), `cli` and `http` (what people see), `sandbox` (the platforms as seen from outside).
 
+pub mod bus;
 pub mod clock;
 pub mod domain;
 pub mod outbound;
