@@ -5,6 +5,7 @@
 //! between receiving a message and storing its offset. A mutation's intent is committed before it is sent.
 
 pub mod backoff;
+pub mod clocks;
 pub mod committer;
 pub mod compose;
 pub mod control;
