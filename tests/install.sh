@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what a fresh Debian machine lacks, only what is missing, and says so.
 #
-#   tests/install.sh [build] [postgres] [kafka] [check]     default: all of them
+#   tests/install.sh [build] [postgres] [kafka] [yaml] [check]     default: all of them
 #
 #   build     compiler and headers that the librdkafka inside needs
 #   postgres  PostgreSQL's server programs (the tests and the demo start private servers with them)
 #   kafka     Java and Maven, for the tests' Apache Kafka
-#   check     rustfmt, clippy, cargo-deny and a YAML reader, for `make check`
+#   yaml      a YAML reader, for the test of deploy/compose.yaml
+#   check     rustfmt, clippy and cargo-deny, for the rest of `make check`
 #
 # Where it may not install (no root, no sudo, no apt-get) it lists what is missing and fails.
 set -euo pipefail
@@ -42,7 +43,7 @@ kafka() {
   need "$(check has mvn)" maven
 }
 
-tools() {
+yaml() {
   need "$(check python3 -c 'import yaml')" python3-yaml
 }
 
@@ -74,7 +75,7 @@ rust() {
   has cargo || { say "Rust is missing: https://rustup.rs, then run this again"; exit 1; }
 }
 
-rust_tools() {
+rust_yaml() {
   local component
   for component in rustfmt clippy; do
     cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 && continue
@@ -93,13 +94,13 @@ rust_tools() {
 }
 
 wanted=("$@")
-[ "${#wanted[@]}" -gt 0 ] || wanted=(build postgres kafka check)
+[ "${#wanted[@]}" -gt 0 ] || wanted=(build postgres kafka yaml check)
 rust
 for group in "${wanted[@]}"; do
   case "$group" in
-    build | postgres | kafka) "$group" ;;
-    check) tools ;;
-    *) say "unknown group: $group (build, postgres, kafka, check)"; exit 2 ;;
+    build | postgres | kafka | yaml) "$group" ;;
+    check) ;; # no packages of the system's: below
+    *) say "unknown group: $group (build, postgres, kafka, yaml, check)"; exit 2 ;;
   esac
 done
 install_packages
