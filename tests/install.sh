@@ -35,7 +35,7 @@ postgres() {
   local found
   found="$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)"
   if [ -z "$found" ] && ! has initdb; then packages+=(postgresql); fi
-  if ! has runuser; then packages+=(util-linux); fi
+  if [ "$(id -u)" = 0 ] && ! has runuser; then packages+=(util-linux); fi
 }
 
 kafka() {
@@ -75,7 +75,7 @@ rust() {
   has cargo || { say "Rust is missing: https://rustup.rs, then run this again"; exit 1; }
 }
 
-rust_yaml() {
+rust_tools() {
   local component
   for component in rustfmt clippy; do
     cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 && continue
