@@ -4,10 +4,13 @@
 //! JSON), `platform` (the port and one folder per platform), `store` (PostgreSQL), `bus` (Kafka), `service` (the long-running
 //! tasks), `cli` and `http` (what people see), `sandbox` (the platforms as seen from outside).
 
+pub mod bus;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod outbound;
 pub mod platform;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod wire;

@@ -6,6 +6,10 @@
 
 pub mod backoff;
 pub mod committer;
+pub mod compose;
+pub mod control;
 pub mod drive;
+pub mod intake;
 pub mod poke;
+pub mod relay;
 pub mod worker;

@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod commands;
+pub mod control;
 pub mod gate;
 pub mod intake;
 pub mod moves;
