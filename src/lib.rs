@@ -8,6 +8,7 @@ pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod health;
 pub mod outbound;
 pub mod platform;
 pub mod service;

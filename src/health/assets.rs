@@ -49,8 +49,10 @@ pub async fn fetch(
     tenant: &TenantId,
     asset_id: &str,
 ) -> Result<Lookup, Unknown> {
-    let unreadable = |what: String| Unknown::new(format!("the asset library's answer about {asset_id}: {what}"));
-    let mut url = url::Url::parse(base_url).map_err(|e| Unknown::new(format!("asset_library.base_url: {e}")))?;
+    let unreadable =
+        |what: String| Unknown::new(format!("the asset library's answer about {asset_id}: {what}"));
+    let mut url =
+        url::Url::parse(base_url).map_err(|e| Unknown::new(format!("asset_library.base_url: {e}")))?;
     url.path_segments_mut()
         .map_err(|()| Unknown::new("asset_library.base_url cannot be a base"))?
         .pop_if_empty()
@@ -58,16 +60,25 @@ pub async fn fetch(
     let token = match outbound.credentials.get(credential) {
         Ok(Credential::Token { access_token, .. }) => access_token,
         Ok(Credential::AuthorizedUser { .. } | Credential::ServiceAccount { .. }) => {
-            return Err(Unknown::new(format!("credential {credential} holds no access_token")));
+            return Err(Unknown::new(format!(
+                "credential {credential} holds no access_token"
+            )));
         }
         Err(error) => return Err(Unknown::new(error.to_string())),
     };
     let request = outbound.http.get(url).bearer_auth(token.expose_secret());
-    let answer = outbound.send(request, DEADLINE).await.map_err(|e| Unknown::new(format!("the asset library: {e}")))?;
+    let answer = outbound
+        .send(request, DEADLINE)
+        .await
+        .map_err(|e| Unknown::new(format!("the asset library: {e}")))?;
     match answer.status {
         200 => {}
         404 => return Ok(Lookup::Missing),
-        status => return Err(Unknown::new(format!("the asset library answered {status} about {asset_id}"))),
+        status => {
+            return Err(Unknown::new(format!(
+                "the asset library answered {status} about {asset_id}"
+            )));
+        }
     }
     let found: Answer = serde_json::from_slice(&answer.body).map_err(|e| unreadable(e.to_string()))?;
     if found.asset_id != asset_id {

@@ -9,6 +9,7 @@ pub mod committer;
 pub mod compose;
 pub mod control;
 pub mod drive;
+pub mod gatekeeper;
 pub mod intake;
 pub mod poke;
 pub mod relay;
