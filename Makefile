@@ -23,7 +23,7 @@ demo: ## a plan from approval to live campaigns, in half a minute, on private se
 	@$(binary) demo
 
 test: ## unit tests, then integration tests on a real Kafka and PostgreSQL
-	@tests/install.sh build postgres kafka check
+	@tests/install.sh build postgres kafka yaml
 	@$(MAKE) --no-print-directory unit it
 
 unit: ## the tests that need no server

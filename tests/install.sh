@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what a fresh Debian machine lacks, only what is missing, and says so.
 #
-#   tests/install.sh [build] [postgres] [kafka] [check]     default: all of them
+#   tests/install.sh [build] [postgres] [kafka] [yaml] [check]     default: all of them
 #
 #   build     compiler and headers that the librdkafka inside needs
 #   postgres  PostgreSQL's server programs (the tests and the demo start private servers with them)
 #   kafka     Java and Maven, for the tests' Apache Kafka
-#   check     rustfmt, clippy, cargo-deny and a YAML reader, for `make check`
+#   yaml      a YAML reader, for the test of deploy/compose.yaml
+#   check     rustfmt, clippy and cargo-deny, for the rest of `make check`
 #
 # Where it may not install (no root, no sudo, no apt-get) it lists what is missing and fails.
 set -euo pipefail
@@ -34,7 +35,7 @@ postgres() {
   local found
   found="$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)"
   if [ -z "$found" ] && ! has initdb; then packages+=(postgresql); fi
-  if ! has runuser; then packages+=(util-linux); fi
+  if [ "$(id -u)" = 0 ] && ! has runuser; then packages+=(util-linux); fi
 }
 
 kafka() {
@@ -42,7 +43,7 @@ kafka() {
   need "$(check has mvn)" maven
 }
 
-tools() {
+yaml() {
   need "$(check python3 -c 'import yaml')" python3-yaml
 }
 
@@ -93,13 +94,13 @@ rust_tools() {
 }
 
 wanted=("$@")
-[ "${#wanted[@]}" -gt 0 ] || wanted=(build postgres kafka check)
+[ "${#wanted[@]}" -gt 0 ] || wanted=(build postgres kafka yaml check)
 rust
 for group in "${wanted[@]}"; do
   case "$group" in
-    build | postgres | kafka) "$group" ;;
-    check) tools ;;
-    *) say "unknown group: $group (build, postgres, kafka, check)"; exit 2 ;;
+    build | postgres | kafka | yaml) "$group" ;;
+    check) ;; # no packages of the system's: below
+    *) say "unknown group: $group (build, postgres, kafka, yaml, check)"; exit 2 ;;
   esac
 done
 install_packages
