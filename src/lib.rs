@@ -5,10 +5,12 @@
 //! tasks), `cli` and `http` (what people see), `sandbox` (the platforms as seen from outside).
 
 pub mod bus;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod health;
+pub mod http;
 pub mod outbound;
 pub mod platform;
 pub mod service;

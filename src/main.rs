@@ -1,2 +1,7 @@
 //! Arguments in, exit code out. Nothing else lives here.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    campaign_execution::cli::main()
+}

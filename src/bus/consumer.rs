@@ -30,6 +30,27 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// A message that was received before, to be taken in once more.
+    #[must_use]
+    pub fn again(
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        key: Vec<u8>,
+        headers: Vec<(String, Vec<u8>)>,
+        payload: Vec<u8>,
+    ) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+            key: Some(key),
+            headers,
+            payload: Some(payload),
+            full_topic: topic.to_owned(),
+        }
+    }
+
     /// A header's value as text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

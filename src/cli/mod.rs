@@ -1,0 +1,289 @@
+//! The command line: one file per group of commands. It formats and asks; it decides nothing.
+//!
+//! Exit codes (contract §2): 0 done · 1 failed · 2 wrong usage or invalid input · 3 not found · 4 refused by a rule ·
+//! 5 differences found · 6 a dependency cannot be reached.
+
+mod admin;
+mod audit;
+mod decide;
+mod output;
+mod plan;
+mod replay;
+mod serve;
+mod status;
+mod tenant;
+
+use crate::config::{BadConfig, Config};
+use crate::store::StoreError;
+use crate::wiring::Wiring;
+use clap::{Parser, Subcommand};
+use output::Output;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Turns approved media plans into live campaigns: exactly once, tracked, audited, reversible.
+#[derive(Parser)]
+#[command(name = "campaign-execution", version, max_term_width = 110)]
+struct Arguments {
+    /// The configuration file [default: campaign-execution.toml, if it is there]
+    #[arg(long, global = true, env = "CAMPAIGN_EXECUTION_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service: all roles, or some
+    Serve(serve::Serve),
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Check everything the service depends on, and say what to do
+    Doctor,
+    /// List the topics the service needs, and create those that are missing
+    Topics(admin::Topics),
+    /// Clients of the agency: their account map and policies
+    Tenant {
+        #[command(subcommand)]
+        command: tenant::Command,
+    },
+    /// Media plans: check and publish
+    Plan {
+        #[command(subcommand)]
+        command: plan::Command,
+    },
+    /// What is going on: all executions, or one plan version with its legs
+    Status(status::Status),
+    /// The whole story of a plan version, oldest first
+    Explain(status::Explain),
+    /// Places where a person must act
+    Touchpoints(status::Touchpoints),
+    /// Approve the launch of a plan version
+    Approve(decide::Decide),
+    /// Refuse the launch of a plan version
+    Reject(decide::Decide),
+    /// Undo everything of a plan version: pause at once, then remove what never spent
+    Rollback(decide::Decide),
+    /// Ask the gate of a blocked plan version again now
+    Resume(decide::Decide),
+    /// Try what failed again
+    Retry(decide::Decide),
+    /// Give a plan version up before it is launched
+    Cancel(decide::Decide),
+    /// Run the message at one place of a topic again
+    Replay(replay::Replay),
+    /// The audit log
+    Audit {
+        #[command(subcommand)]
+        command: audit::Command,
+    },
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    fn failed(message: impl Into<String>) -> Self {
+        Self::new(1, message)
+    }
+
+    fn invalid(message: impl Into<String>) -> Self {
+        Self::new(2, message)
+    }
+
+    fn not_found(message: impl Into<String>) -> Self {
+        Self::new(3, message)
+    }
+
+    fn refused(message: impl Into<String>) -> Self {
+        Self::new(4, message)
+    }
+
+    fn unreachable(message: impl Into<String>) -> Self {
+        Self::new(6, message)
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// An error and its sources on one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let text = chain(&error);
+        match error {
+            StoreError::Unavailable(_) => {
+                Self::unreachable(text).hint("is PostgreSQL up, and is database.url right?")
+            }
+            StoreError::Schema { .. } => Self::refused(text),
+            StoreError::Url(_) => Self::invalid(text),
+            StoreError::Refused { .. } | StoreError::BadRow { .. } | StoreError::Migrate(_) => {
+                Self::failed(text)
+            }
+        }
+    }
+}
+
+impl From<crate::bus::BusError> for Failure {
+    fn from(error: crate::bus::BusError) -> Self {
+        use crate::bus::BusError;
+        let text = chain(&error);
+        match error {
+            BusError::Unreachable { .. } => {
+                Self::unreachable(text).hint("is Kafka up, and is kafka.bootstrap_servers right?")
+            }
+            BusError::MissingTopics(_) => Self::refused(text),
+            BusError::Config(_) => Self::invalid(text),
+            BusError::Refused(_) => Self::failed(text),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<StoreError>() {
+            Ok(error) => error.into(),
+            Err(error) => Self::failed(format!("{error:#}")),
+        }
+    }
+}
+
+impl From<Vec<BadConfig>> for Failure {
+    fn from(problems: Vec<BadConfig>) -> Self {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Self::invalid(format!(
+            "the configuration is not valid:\n  {}",
+            lines.join("\n  ")
+        ))
+    }
+}
+
+/// Reads the arguments, runs the command, says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.failure(&Failure::failed(format!("couldn't start: {error}")));
+            return ExitCode::from(1);
+        }
+    };
+    let result = runtime.block_on(run(arguments, &output));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
+    let file = arguments.config.as_deref();
+    match arguments.command {
+        Command::Serve(command) => command.run(wiring(file)?).await,
+        Command::Migrate => admin::migrate(&wiring(file)?, output).await,
+        Command::Doctor => admin::doctor(&wiring(file)?, output).await,
+        Command::Topics(command) => command.run(&wiring(file)?, output).await,
+        Command::Tenant { command } => command.run(&wiring(file)?, output).await,
+        Command::Plan { command } => command.run(|| wiring(file), output).await,
+        Command::Status(command) => command.run(&wiring(file)?, output).await,
+        Command::Explain(command) => command.run(&wiring(file)?, output).await,
+        Command::Touchpoints(command) => command.run(&wiring(file)?, output).await,
+        Command::Approve(command) => command.approval(&wiring(file)?, output, true).await,
+        Command::Reject(command) => command.approval(&wiring(file)?, output, false).await,
+        Command::Rollback(command) => {
+            command
+                .control(&wiring(file)?, output, decide::Verb::Rollback)
+                .await
+        }
+        Command::Resume(command) => {
+            command
+                .control(&wiring(file)?, output, decide::Verb::Resume)
+                .await
+        }
+        Command::Retry(command) => command.control(&wiring(file)?, output, decide::Verb::Retry).await,
+        Command::Cancel(command) => {
+            command
+                .control(&wiring(file)?, output, decide::Verb::Cancel)
+                .await
+        }
+        Command::Replay(command) => command.run(&wiring(file)?, output).await,
+        Command::Audit { command } => command.run(&wiring(file)?, output).await,
+    }
+}
+
+fn wiring(file: Option<&Path>) -> Result<Wiring, Failure> {
+    Ok(Wiring::build(Config::load(file, std::env::vars())?)?)
+}
+
+/// The one execution that a plan version names.
+async fn find(
+    wiring: &Wiring,
+    plan_version: &str,
+    tenant: Option<&str>,
+) -> Result<crate::store::views::ExecutionView, Failure> {
+    let mut found = wiring.store.executions(tenant, Some(plan_version), 100).await?;
+    match found.len() {
+        0 => {
+            let of = tenant.map(|t| format!(" of tenant {t}")).unwrap_or_default();
+            Err(
+                Failure::not_found(format!("there is no plan version {plan_version}{of}"))
+                    .hint("`campaign-execution status` lists those there are"),
+            )
+        }
+        1 => Ok(found.remove(0)),
+        _ => {
+            let tenants: Vec<&str> = found.iter().map(|e| e.tenant_id.as_str()).collect();
+            Err(Failure::invalid(format!(
+                "several tenants have a plan version {plan_version}: {}",
+                tenants.join(", ")
+            ))
+            .hint("say which with --tenant"))
+        }
+    }
+}
+
+/// Reads a file that the user named.
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::invalid(format!("{}: {error}", path.display())))
+}
+
+/// Who is at the keyboard.
+fn user() -> String {
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "unknown".to_owned())
+}

@@ -1,0 +1,79 @@
+//! `tenant apply` and `tenant list`.
+
+use super::output::Output;
+use super::{Failure, read_file, user};
+use crate::domain::tenant::Tenant;
+use crate::service::intake::tenant_record;
+use crate::wire::{self, control};
+use crate::wiring::Wiring;
+use clap::Subcommand;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// What to do with tenants.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Take in a tenant's document (tenant.onboarded), as onboarding sends it
+    Apply {
+        /// JSON
+        file: PathBuf,
+    },
+    /// List the tenants
+    List,
+}
+
+impl Command {
+    /// Runs it.
+    pub async fn run(self, wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
+        match self {
+            Self::Apply { file } => {
+                let bytes = read_file(&file)?;
+                let name = file.display().to_string();
+                let bad = |problems: Vec<wire::Invalid>| {
+                    let lines: Vec<String> = problems.iter().map(|p| format!("{name}: {p}")).collect();
+                    Failure::invalid(lines.join("\n       "))
+                };
+                let envelope = wire::unwrap(&[], Some(&bytes), 1 << 20).map_err(bad)?;
+                let tenant: Tenant = control::parse("tenant.onboarded", &envelope.data).map_err(bad)?;
+                let record = tenant_record(&tenant, &format!("cli:{}", user()), wiring.clock.stamp());
+                let newer = wiring.store.apply_tenant(&tenant, record).await?;
+                output.json(&json!({ "tenant_id": tenant.tenant_id, "applied": newer }));
+                output.line(if newer {
+                    format!(
+                        "tenant {} applied, as of {}",
+                        tenant.tenant_id,
+                        tenant.updated_at.to_rfc3339()
+                    )
+                } else {
+                    format!(
+                        "tenant {} is as new as this or newer already; nothing changed",
+                        tenant.tenant_id
+                    )
+                });
+                Ok(0)
+            }
+            Self::List => {
+                let tenants = wiring.store.tenants().await?;
+                output.json(&tenants);
+                let rows: Vec<Vec<String>> = tenants
+                    .iter()
+                    .map(|t| {
+                        let accounts: Vec<String> = t
+                            .accounts
+                            .iter()
+                            .map(|(n, a)| format!("{n} {}", a.account_id))
+                            .collect();
+                        vec![
+                            t.tenant_id.to_string(),
+                            t.display_name.clone(),
+                            t.updated_at.to_rfc3339(),
+                            accounts.join(", "),
+                        ]
+                    })
+                    .collect();
+                output.table(&["TENANT", "NAME", "AS OF", "ACCOUNTS"], &rows);
+                Ok(0)
+            }
+        }
+    }
+}
