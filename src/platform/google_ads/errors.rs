@@ -1,11 +1,11 @@
-//! Google's errors, in one table: what each means for a call.
+//! Google's errors → the port's. By `errorCode` first (`error_table`), for HTTP is only a coarse hint.
 //!
 //! Must not look at anything but the answer: the same answer to the same kind of call always means the same.
 //!
-//! Sources: google/ads/googleads/v26/errors/*.proto (names, comments);
-//! developers.google.com/google-ads/api/docs/best-practices/understand-api-errors (HTTP codes);
-//! developers.google.com/google-ads/api/docs/common-errors. By `errorCode` first: HTTP is only a coarse hint.
+//! Sources: google/ads/googleads/v26/errors/errors.proto (shape);
+//! developers.google.com/google-ads/api/docs/best-practices/understand-api-errors (HTTP codes).
 
+use super::error_table::{ACCESS, Means, NAME, PLAN, REBUILD, RECONNECT, meaning};
 use super::wire::{BudgetMinimumDetails, ErrorBody, Failure, GoogleAdsError, Int64, Status};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::money::{Currency, Money};
@@ -13,6 +13,9 @@ use crate::outbound::google_oauth::TokenError;
 use crate::outbound::{Answer, NoAnswer};
 use crate::platform::CallError;
 use std::time::Duration;
+
+use ErrorClass::{Account, Auth, Budget, Payer, Policy, Validation};
+use Means::{Again, Echo, Exists, Gone, Later, No, Perhaps, Token};
 
 /// The kind of call that an answer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,27 +30,6 @@ pub(super) enum Call {
     Remove,
 }
 
-/// What an error code means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Means {
-    /// Not done; soon it may work.
-    Again,
-    /// Not done; it may work after so many seconds, unless Google names its own delay.
-    Later(u64),
-    /// Done or not.
-    Perhaps,
-    /// The access token is not accepted (any more); nothing was done.
-    Token,
-    /// A thing of that name, or that very link, is there already.
-    Exists,
-    /// The object is not there any more.
-    Gone,
-    /// Only repeats what is wrong with a parent.
-    Echo,
-    /// No, and no again.
-    No(ErrorClass, &'static str),
-}
-
 /// What went wrong with an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Trouble {
@@ -57,172 +39,6 @@ pub(super) enum Trouble {
     Call(CallError),
     /// All that was to be removed is gone already.
     Gone,
-}
-
-use ErrorClass::{Account, Auth, Budget, Payer, Policy, Validation};
-use Means::{Again, Echo, Exists, Gone, Later, No, Perhaps, Token};
-
-const RECONNECT: &str =
-    "reconnect the Google account: put a new credential into the credential file; then `retry`";
-const ACCESS: &str =
-    "give the credential's user access to this Google Ads account (or correct `login_account_id`)";
-const ACCOUNT: &str = "the account must be enabled in Google Ads; then `retry`";
-const PROJECT: &str = "the Google Cloud project of the OAuth client needs API access to production accounts";
-const EU: &str =
-    "declare in Google Ads for every campaign of the account whether it contains political advertising";
-const CREATIVE: &str = "change the text in a new approval of the plan, or ask Google for a review";
-const AMOUNT: &str = "change the budget in a new approval of the plan";
-const PERIOD: &str =
-    "Google cannot change a budget's period: plan the campaign anew under another logical_campaign_key";
-const FULL: &str =
-    "the account holds as many of these as Google allows: remove old ones or ask Google for more";
-const PLAN: &str = "correct the plan and approve it again";
-const NAME: &str = "another object of the account bears this name: rename or remove that one; then `retry`";
-const REBUILD: &str = "somebody removed it in Google Ads: `replay` or `retry` builds what is missing";
-
-/// Family (`errorCode`'s key), name (`*`: all others of the family), meaning.
-const TABLE: &[(&str, &str, Means)] = &[
-    // internal_error.proto
-    ("internalError", "*", Perhaps),
-    // database_error.proto: "Retry the request."; a violation is "usually replaced with a more specific error".
-    ("databaseError", "CONCURRENT_MODIFICATION", Again),
-    ("databaseError", "DATA_CONSTRAINT_VIOLATION", Again),
-    // quota_error.proto; how long: developers.google.com/google-ads/api/docs/best-practices/quotas.
-    ("quotaError", "RESOURCE_TEMPORARILY_EXHAUSTED", Again),
-    (
-        "quotaError",
-        "EXCESSIVE_SHORT_TERM_QUERY_RESOURCE_CONSUMPTION",
-        Later(60),
-    ),
-    ("quotaError", "RESOURCE_EXHAUSTED", Later(900)),
-    (
-        "quotaError",
-        "EXCESSIVE_LONG_TERM_QUERY_RESOURCE_CONSUMPTION",
-        Later(3600),
-    ),
-    (
-        "quotaError",
-        "PAYMENTS_PROFILE_ACTIVATION_RATE_LIMIT_EXCEEDED",
-        No(Payer, ACCOUNT),
-    ),
-    ("quotaError", "ACCESS_PROHIBITED", No(Auth, PROJECT)),
-    // authentication_error.proto
-    ("authenticationError", "OAUTH_TOKEN_EXPIRED", Token),
-    ("authenticationError", "OAUTH_TOKEN_INVALID", Token),
-    ("authenticationError", "AUTHENTICATION_ERROR", Token),
-    ("authenticationError", "CUSTOMER_NOT_FOUND", No(Account, ACCESS)),
-    (
-        "authenticationError",
-        "CLIENT_CUSTOMER_ID_INVALID",
-        No(Account, ACCESS),
-    ),
-    ("authenticationError", "*", No(Auth, RECONNECT)),
-    // authorization_error.proto
-    ("authorizationError", "CUSTOMER_NOT_ENABLED", No(Account, ACCOUNT)),
-    ("authorizationError", "INCOMPLETE_SIGNUP", No(Account, ACCOUNT)),
-    (
-        "authorizationError",
-        "ACTION_NOT_PERMITTED_FOR_SUSPENDED_ACCOUNT",
-        No(Account, ACCOUNT),
-    ),
-    (
-        "authorizationError",
-        "ACCESS_DENIED_FOR_ACCOUNT_TYPE",
-        No(Account, ACCESS),
-    ),
-    (
-        "authorizationError",
-        "CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION",
-        No(Auth, PROJECT),
-    ),
-    ("authorizationError", "PROJECT_DISABLED", No(Auth, PROJECT)),
-    ("authorizationError", "MISSING_TOS", No(Auth, PROJECT)),
-    ("authorizationError", "*", No(Auth, ACCESS)),
-    ("headerError", "*", No(Auth, ACCESS)),
-    // operation_access_denied_error.proto
-    (
-        "operationAccessDeniedError",
-        "OPERATION_NOT_PERMITTED_FOR_REMOVED_RESOURCE",
-        Gone,
-    ),
-    ("operationAccessDeniedError", "*", No(Auth, ACCESS)),
-    ("resourceAccessDeniedError", "*", No(Auth, ACCESS)),
-    ("notAllowlistedError", "*", No(Auth, ACCESS)),
-    // Compliance gates: mutate_error.proto, criterion_error.proto, campaign_error.proto.
-    (
-        "mutateError",
-        "EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED",
-        No(Account, EU),
-    ),
-    (
-        "criterionError",
-        "MISSING_EU_POLITICAL_ADVERTISING_SELF_DECLARATION",
-        No(Account, EU),
-    ),
-    ("campaignError", "HEC_AGREEMENT_REQUIRED", No(Account, ACCOUNT)),
-    // policy_finding_error.proto (ads), policy_violation_error.proto (keywords)
-    ("policyFindingError", "*", No(Policy, CREATIVE)),
-    ("policyViolationError", "*", No(Policy, CREATIVE)),
-    ("policyValidationParameterError", "*", No(Policy, CREATIVE)),
-    // Billing: these come from other services, and payer trouble wherever they show up.
-    ("billingSetupError", "*", No(Payer, ACCOUNT)),
-    ("accountBudgetProposalError", "*", No(Payer, ACCOUNT)),
-    ("paymentsAccountError", "*", No(Payer, ACCOUNT)),
-    (
-        "biddingError",
-        "NOT_COMPATIBLE_WITH_PAYMENT_MODE",
-        No(Payer, ACCOUNT),
-    ),
-    // Duplicates. On a create: look it up, it may be ours.
-    ("campaignError", "DUPLICATE_CAMPAIGN_NAME", Exists),
-    ("campaignError", "CAMPAIGN_LABEL_ALREADY_EXISTS", Exists),
-    ("campaignBudgetError", "DUPLICATE_NAME", Exists),
-    ("adGroupError", "DUPLICATE_ADGROUP_NAME", Exists),
-    ("labelError", "DUPLICATE_NAME", Exists),
-    ("mutateError", "RESOURCE_ALREADY_EXISTS", Exists),
-    ("campaignCriterionError", "CANNOT_ADD_EXISTING_FIELD", Exists),
-    // campaign_budget_error.proto, campaign_error.proto, bidding_error.proto
-    ("campaignBudgetError", "CAMPAIGN_BUDGET_REMOVED", Gone),
-    (
-        "campaignBudgetError",
-        "CAMPAIGN_BUDGET_IN_USE",
-        No(Validation, PLAN),
-    ),
-    ("campaignBudgetError", "*", No(Budget, AMOUNT)),
-    ("campaignError", "CANNOT_CHANGE_BUDGET_PERIOD", No(Budget, PERIOD)),
-    ("campaignError", "INCOMPATIBLE_BUDGET_TYPE", No(Budget, AMOUNT)),
-    (
-        "campaignError",
-        "NOT_COMPATIBLE_WITH_BUDGET_TYPE",
-        No(Budget, AMOUNT),
-    ),
-    (
-        "campaignError",
-        "DURATION_TOO_LONG_FOR_TOTAL_BUDGET",
-        No(Budget, AMOUNT),
-    ),
-    (
-        "campaignError",
-        "END_DATE_TIME_REQUIRED_FOR_TOTAL_BUDGET",
-        No(Budget, AMOUNT),
-    ),
-    (
-        "biddingError",
-        "BIDDING_STRATEGY_TYPE_INCOMPATIBLE_WITH_SHARED_BUDGET",
-        No(Budget, AMOUNT),
-    ),
-    // mutate_error.proto, new_resource_creation_error.proto
-    ("mutateError", "RESOURCE_NOT_FOUND", Gone),
-    ("newResourceCreationError", "TEMP_ID_RESOURCE_HAD_ERRORS", Echo),
-    // resource_count_limit_exceeded_error.proto
-    ("resourceCountLimitExceededError", "*", No(Validation, FULL)),
-];
-
-fn meaning(family: &str, name: &str) -> Means {
-    let row = |wanted: &str| TABLE.iter().find(|(f, n, _)| *f == family && *n == wanted);
-    row(name)
-        .or_else(|| row("*"))
-        .map_or(No(Validation, PLAN), |(_, _, means)| *means)
 }
 
 /// Of several errors the one that decides. What may exist must be looked up before anything else is believed; then what a
@@ -529,4 +345,237 @@ fn request_id(status: &Status) -> Option<&str> {
         .details
         .iter()
         .find_map(|failure: &Failure| failure.request_id.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn answer(status: u16, body: &Value) -> Answer {
+        Answer {
+            status,
+            headers: reqwest::header::HeaderMap::new(),
+            body: body.to_string().into_bytes(),
+        }
+    }
+
+    /// A failure as Google sends it.
+    fn failure(status: u16, errors: &[(&str, &str, Value)]) -> Answer {
+        let errors: Vec<Value> = errors
+            .iter()
+            .map(|(family, name, details)| {
+                json!({
+                    "errorCode": { *family: name },
+                    "message": "no",
+                    "location": {"fieldPathElements": [
+                        {"fieldName": "mutate_operations", "index": 1}, {"fieldName": "campaign_operation"},
+                        {"fieldName": "create"}, {"fieldName": "name"}
+                    ]},
+                    "details": details,
+                })
+            })
+            .collect();
+        let kind = "type.googleapis.com/google.ads.googleads.v26.errors.GoogleAdsFailure";
+        let details = json!([{"@type": kind, "errors": errors, "requestId": "y5q"}]);
+        answer(
+            status,
+            &json!({"error": {"code": status, "message": "m", "status": "S", "details": details}}),
+        )
+    }
+
+    fn objects() -> Vec<String> {
+        vec!["budget".into(), "campaign".into()]
+    }
+
+    fn of(answer: &Answer, call: Call) -> CallError {
+        match classify(answer, call, &objects()) {
+            Trouble::Call(error) => error,
+            other @ (Trouble::Token(_) | Trouble::Gone) => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(error: CallError) -> LegError {
+        match error {
+            CallError::Refused(error) => *error,
+            other @ (CallError::Unavailable { .. } | CallError::Unclear { .. }) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_where_and_what() {
+        let error = refused(of(
+            &failure(400, &[("stringLengthError", "TOO_LONG", json!({}))]),
+            Call::Create,
+        ));
+        assert_eq!(error.class, Validation);
+        assert_eq!(error.field.as_deref(), Some("campaign: name"));
+        assert_eq!(error.platform_code.as_deref(), Some("stringLengthError.TOO_LONG"));
+        assert_eq!(error.platform_message.as_deref(), Some("no (request-id y5q)"));
+    }
+
+    #[test]
+    fn every_class_is_met() {
+        for (family, name, class) in [
+            ("authenticationError", "OAUTH_TOKEN_REVOKED", Auth),
+            ("authorizationError", "USER_PERMISSION_DENIED", Auth),
+            ("authorizationError", "CUSTOMER_NOT_ENABLED", Account),
+            (
+                "mutateError",
+                "EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED",
+                Account,
+            ),
+            ("policyFindingError", "POLICY_FINDING", Policy),
+            ("billingSetupError", "PAYMENTS_ACCOUNT_NOT_FOUND", Payer),
+            ("campaignBudgetError", "MONEY_AMOUNT_TOO_LARGE", Budget),
+            ("neverHeardOf", "ANYTHING", Validation),
+        ] {
+            let error = refused(of(&failure(400, &[(family, name, json!({}))]), Call::Create));
+            assert_eq!(error.class, class, "{family}.{name}");
+            assert_eq!(
+                error.alert_code.as_deref(),
+                (class == Payer).then_some("PRE-GOOGLE-ADS-PAYER")
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_exists_is_looked_up_only_when_we_were_creating() {
+        let echo = ("newResourceCreationError", "TEMP_ID_RESOURCE_HAD_ERRORS", json!({}));
+        let twice = ("campaignError", "DUPLICATE_CAMPAIGN_NAME", json!({}));
+        let answer = failure(400, &[echo.clone(), twice]);
+        assert!(matches!(of(&answer, Call::Create), CallError::Unclear { .. }));
+        assert_eq!(refused(of(&answer, Call::Change)).class, Validation);
+        // Alone an echo is still a refusal.
+        assert_eq!(
+            refused(of(&failure(400, &[echo]), Call::Create)).class,
+            Validation
+        );
+    }
+
+    #[test]
+    fn the_worst_of_several_decides() {
+        let again = ("databaseError", "CONCURRENT_MODIFICATION", json!({}));
+        let policy = ("policyFindingError", "POLICY_FINDING", json!({}));
+        let answer = failure(409, &[again.clone(), policy]);
+        assert_eq!(refused(of(&answer, Call::Create)).class, Policy);
+        let error = of(&failure(500, &[again]), Call::Create);
+        assert!(matches!(error, CallError::Unavailable { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn quota_waits_as_long_as_google_says() {
+        let details =
+            |delay: &str| json!({"quotaErrorDetails": {"rateScope": "ACCOUNT", "retryDelay": delay}});
+        for (name, details, wanted) in [
+            ("RESOURCE_TEMPORARILY_EXHAUSTED", details("30s"), Some(30)),
+            ("RESOURCE_TEMPORARILY_EXHAUSTED", details("1.5s"), Some(2)),
+            ("RESOURCE_TEMPORARILY_EXHAUSTED", json!({}), None),
+            ("RESOURCE_EXHAUSTED", json!({}), Some(900)),
+        ] {
+            match of(&failure(429, &[("quotaError", name, details)]), Call::Create) {
+                CallError::Unavailable { after, .. } => assert_eq!(after, wanted.map(Duration::from_secs)),
+                other @ (CallError::Refused(_) | CallError::Unclear { .. }) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_budget_stands_beside_its_limit() {
+        let details = json!({"budgetPerDayMinimumErrorDetails": {
+            "currencyCode": "EUR", "minimumBudgetAmountMicros": "1500000", "failedBudgetAmountMicros": "1000000"}});
+        let answer = failure(
+            400,
+            &[("campaignBudgetError", "BUDGET_BELOW_PER_DAY_MINIMUM", details)],
+        );
+        let error = refused(of(&answer, Call::Create));
+        assert_eq!(error.class, Budget);
+        assert_eq!(error.plan_amount.as_deref(), Some("1.00 EUR"));
+        assert_eq!(error.platform_limit.as_deref(), Some("at least 1.50 EUR"));
+    }
+
+    #[test]
+    fn a_policy_finding_names_its_topics() {
+        let details = json!({"policyFindingDetails": {"policyTopicEntries": [{"topic": "TRADEMARKS", "type": "PROHIBITED"}]}});
+        let error = refused(of(
+            &failure(400, &[("policyFindingError", "POLICY_FINDING", details)]),
+            Call::Create,
+        ));
+        assert!(
+            error.message.contains("TRADEMARKS (PROHIBITED)"),
+            "{}",
+            error.message
+        );
+        let details =
+            json!({"policyViolationDetails": {"externalPolicyName": "Symbols", "isExemptible": true}});
+        let error = refused(of(
+            &failure(400, &[("policyViolationError", "POLICY_ERROR", details)]),
+            Call::Create,
+        ));
+        assert!(
+            error.message.contains("an exemption can be asked for"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn what_may_have_happened_is_unclear_only_for_writes() {
+        let internal = failure(500, &[("internalError", "TRANSIENT_ERROR", json!({}))]);
+        let proxy = answer(502, &json!("<html>"));
+        for answer in [&internal, &proxy] {
+            for call in [Call::Create, Call::Change, Call::Remove] {
+                assert!(matches!(of(answer, call), CallError::Unclear { .. }));
+            }
+            assert!(matches!(of(answer, Call::Read), CallError::Unavailable { .. }));
+        }
+        let lost = |call| no_answer(NoAnswer::Lost("reset".into()), call);
+        assert!(matches!(lost(Call::Create), CallError::Unclear { .. }));
+        assert!(matches!(lost(Call::Read), CallError::Unavailable { .. }));
+        assert!(matches!(
+            no_answer(NoAnswer::NotSent("refused".into()), Call::Create),
+            CallError::Unavailable { .. }
+        ));
+    }
+
+    #[test]
+    fn without_googles_own_errors_http_decides() {
+        let empty = json!({});
+        assert!(matches!(
+            of(&answer(429, &empty), Call::Create),
+            CallError::Unavailable { .. }
+        ));
+        assert_eq!(refused(of(&answer(403, &empty), Call::Read)).class, Auth);
+        assert_eq!(refused(of(&answer(307, &empty), Call::Create)).class, Validation);
+        assert!(matches!(
+            classify(&answer(401, &empty), Call::Create, &[]),
+            Trouble::Token(_)
+        ));
+        let expired = failure(401, &[("authenticationError", "OAUTH_TOKEN_EXPIRED", json!({}))]);
+        assert!(matches!(
+            classify(&expired, Call::Create, &[]),
+            Trouble::Token(_)
+        ));
+    }
+
+    #[test]
+    fn removing_what_is_gone_is_success_unless_something_else_is_wrong() {
+        let gone = (
+            "operationAccessDeniedError",
+            "OPERATION_NOT_PERMITTED_FOR_REMOVED_RESOURCE",
+            json!({}),
+        );
+        let missing = ("mutateError", "RESOURCE_NOT_FOUND", json!({}));
+        let both = failure(400, &[gone.clone(), missing.clone()]);
+        assert_eq!(classify(&both, Call::Remove, &[]), Trouble::Gone);
+        let again = ("databaseError", "CONCURRENT_MODIFICATION", json!({}));
+        assert!(matches!(
+            of(&failure(400, &[gone.clone(), again]), Call::Remove),
+            CallError::Unavailable { .. }
+        ));
+        assert_eq!(
+            refused(of(&failure(400, &[missing]), Call::Change)).class,
+            Validation
+        );
+    }
 }

@@ -9,6 +9,7 @@
 
 mod ad_forms;
 mod check;
+mod error_table;
 mod errors;
 mod forms;
 mod geo;
@@ -16,6 +17,9 @@ mod kinds;
 mod lookup;
 mod mapping;
 mod mutations;
+mod reading;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use super::{
@@ -170,7 +174,7 @@ impl Platform for GoogleAds {
 
     async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError> {
         let Some(id) = manifest.campaign_id() else {
-            return Ok(lookup::reading(manifest, &[]));
+            return Ok(reading::reading(manifest, &[]));
         };
         let queries = Part::READING.map(|part| search(session, part.of(&[id])));
         let mut answers = try_join_all(queries).await?;
@@ -192,7 +196,7 @@ impl Platform for GoogleAds {
             answers.insert(1, search(session, Part::AdGroups.of(&[id])).await?);
         }
         let rows: Vec<Row> = answers.into_iter().flatten().collect();
-        Ok(lookup::reading(manifest, &rows))
+        Ok(reading::reading(manifest, &rows))
     }
 }
 
