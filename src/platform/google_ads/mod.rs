@@ -1,0 +1,465 @@
+//! Google Ads over REST, v26: search campaigns, one atomic `googleAds:mutate` per step.
+//!
+//! Must not decide whether a mutation may be sent, and must not send one twice. Here stands only what talks; what is said
+//! is in `mapping` and `mutations` (pure), what the answers mean in `lookup` and `errors` (pure).
+//!
+//! What Google gives us to work with (developers.google.com/google-ads/api/rest): one request is all or nothing; there is
+//! no idempotency key; names of campaigns, budgets, ad groups and labels are unique while they live, so a repeated create
+//! is refused and the look-up finds what the first one made.
+
+mod ad_forms;
+mod check;
+mod error_table;
+mod errors;
+mod forms;
+mod geo;
+mod kinds;
+mod lookup;
+mod mapping;
+mod mutations;
+mod reading;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use super::{
+    AccountFacts, CallError, Done, Found, Goal, Mutation, Op, Platform, Problem, Reading, Session, Traits,
+};
+use crate::domain::error::{ErrorClass, LegError};
+use crate::domain::manifest::{Desired, Manifest};
+use crate::domain::money::Currency;
+use crate::domain::spec::LegSpec;
+use crate::domain::tenant::Account;
+use crate::domain::tracking;
+use crate::outbound::google_oauth::{Rejected, SCOPE_ADWORDS};
+use crate::outbound::{Answer, NoAnswer};
+use async_trait::async_trait;
+use errors::{Call, Trouble};
+use futures::future::try_join_all;
+use kinds::{Kind, VERSION, digits, id_of};
+use lookup::Part;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use std::time::Duration;
+use wire::{MutateResponse, Row, SearchResponse};
+
+/// The platform's id.
+const NAME: &str = "google-ads";
+/// Google "sometimes takes many seconds to complete a mutation" (Opteo/google-ads-api#349).
+const DEADLINE: Duration = Duration::from_secs(60);
+/// A page has 10,000 rows; a leg has at most as many objects.
+const PAGES: usize = 50;
+/// How many ids an audit record keeps.
+const ESSENCE: usize = 60;
+
+/// The adapter. Holds nothing: everything comes with the session.
+pub struct GoogleAds;
+
+#[async_trait]
+impl Platform for GoogleAds {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn traits(&self) -> Traits {
+        Traits {
+            display_name: "Google Ads",
+            position: 0,
+            base_url: "https://googleads.googleapis.com",
+            tracking: tracking::Rule::AutoTagging,
+            // Google documents nothing about reading one's own writes. Looking too early is harmless here: a create that
+            // follows is refused by the campaign's name and looked up again.
+            settle: Duration::from_secs(5),
+            deadline: DEADLINE,
+        }
+    }
+
+    fn check(&self, spec: &LegSpec) -> Vec<Problem> {
+        check::check(spec)
+    }
+
+    fn desire(
+        &self,
+        spec: &LegSpec,
+        _account: &Account,
+        facts: &AccountFacts,
+    ) -> Result<Vec<Desired>, Box<LegError>> {
+        mapping::desire(spec, facts)
+    }
+
+    fn next(&self, goal: Goal, desired: &[Desired], manifest: &Manifest, account: &Account) -> Vec<Mutation> {
+        mutations::next(goal, desired, manifest, account)
+    }
+
+    fn removal(&self, kind: &str, remote_id: &str, account: &Account) -> Mutation {
+        mutations::removal(kind, remote_id, account)
+    }
+
+    async fn probe(&self, session: &Session) -> Result<AccountFacts, CallError> {
+        let queries = [
+            lookup::CUSTOMER,
+            lookup::BILLING,
+            lookup::ACCOUNT_BUDGET,
+            lookup::UNDECLARED,
+        ];
+        let answers = try_join_all(queries.map(|query| search(session, query.to_owned()))).await?;
+        let [customer, billing, budgets, undeclared] = answers.as_slice() else {
+            return Err(CallError::Unavailable {
+                why: "the probe is not complete".to_owned(),
+                after: None,
+            });
+        };
+        facts(customer, billing, budgets, undeclared)
+    }
+
+    fn account_mutations(&self, account: &Account, facts: &AccountFacts) -> Vec<Mutation> {
+        mutations::account_mutations(account, facts)
+    }
+
+    async fn execute(&self, session: &Session, mutation: &Mutation) -> Result<Done, CallError> {
+        let call = match mutation.op {
+            Op::Create => Call::Create,
+            Op::Update { .. } | Op::Serve { .. } | Op::Account { .. } => Call::Change,
+            Op::Remove => Call::Remove,
+        };
+        let answer =
+            match call_google(session, &mutation.path, &mutation.body, call, &mutation.objects).await? {
+                Some(answer) => answer,
+                None => return Ok(Done::default()),
+            };
+        done(&answer, mutation, call)
+    }
+
+    async fn find(
+        &self,
+        session: &Session,
+        manifest: &Manifest,
+        keys: &[String],
+    ) -> Result<Vec<Found>, CallError> {
+        let named = |key: &str| {
+            let object = manifest
+                .get(key)
+                .filter(|_| keys.iter().any(|wanted| wanted == key))?;
+            object.name.clone()
+        };
+        // A campaign whose own outcome is unknown is known by its name, another by its id.
+        let heads = match (named("campaign"), manifest.campaign_id()) {
+            (Some(name), _) => search(session, lookup::campaigns_named(&[&name])).await?,
+            (None, Some(id)) => search(session, Part::Campaign.of(&[id])).await?,
+            (None, None) => Vec::new(),
+        };
+        let names: Vec<String> = heads
+            .iter()
+            .filter_map(|row| row.campaign.as_ref()?.resource_name.clone())
+            .collect();
+        let ids: Vec<&str> = names.iter().filter_map(|name| id_of(name)).collect();
+        // A label and an orphaned budget keep their names without any campaign, and then stand in its way.
+        let mut queries: Vec<String> = named("label")
+            .map(|name| lookup::label_named(&name))
+            .into_iter()
+            .collect();
+        if ids.is_empty() {
+            // A request is all or nothing: without its campaign nothing else of it is there.
+            queries.extend(named("budget").map(|name| lookup::budget_named(&name)));
+        } else {
+            queries.extend(parts(manifest, keys).into_iter().map(|part| part.of(&ids)));
+        }
+        let mut rows = heads;
+        let answers = try_join_all(queries.into_iter().map(|query| search(session, query))).await?;
+        rows.extend(answers.into_iter().flatten());
+        let manual = lookup::bids_by_hand(&rows);
+        let shown = rows.iter().flat_map(|row| lookup::shown(row, manual)).collect();
+        Ok(lookup::matched(manifest, keys, shown))
+    }
+
+    async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError> {
+        let Some(id) = manifest.campaign_id() else {
+            return Ok(reading::reading(manifest, &[]));
+        };
+        let queries = Part::READING.map(|part| search(session, part.of(&[id])));
+        let mut answers = try_join_all(queries).await?;
+        // Ad groups come with their ads. One that has none left is asked for by itself.
+        let all_there = manifest
+            .existing()
+            .filter(|object| object.kind == Kind::AdGroup.as_str())
+            .all(|object| {
+                answers.iter().flatten().any(|row| {
+                    let name = row
+                        .ad_group
+                        .as_ref()
+                        .and_then(|group| group.resource_name.as_deref());
+                    row.ad_group_ad.is_some() && name.and_then(id_of) == object.remote_id.as_deref()
+                })
+            });
+        if !all_there {
+            // Before the keywords' rows, which name their ad group and no more.
+            answers.insert(1, search(session, Part::AdGroups.of(&[id])).await?);
+        }
+        let rows: Vec<Row> = answers.into_iter().flatten().collect();
+        Ok(reading::reading(manifest, &rows))
+    }
+}
+
+/// Which parts of existing campaigns must be asked for, to find these keys.
+fn parts(manifest: &Manifest, keys: &[String]) -> Vec<Part> {
+    let wanted = |kind: Kind| {
+        let mut objects = keys.iter().filter_map(|key| manifest.get(key));
+        objects.any(|object| object.kind == kind.as_str())
+    };
+    let mut parts = Vec::new();
+    if wanted(Kind::CampaignCriterion) {
+        parts.push(Part::Criteria);
+    }
+    if wanted(Kind::CampaignLabel) {
+        parts.push(Part::Labels);
+    }
+    if wanted(Kind::AdGroup) {
+        parts.push(Part::AdGroups);
+    }
+    if wanted(Kind::AdGroupAd) {
+        parts.push(Part::Ads);
+    }
+    if wanted(Kind::AdGroupCriterion) {
+        parts.push(Part::Keywords);
+    }
+    parts
+}
+
+/// What the account is. Source: v26/enums/{customer_status,billing_setup_status,account_budget_status}.proto.
+fn facts(
+    customer: &[Row],
+    billing: &[Row],
+    budgets: &[Row],
+    undeclared: &[Row],
+) -> Result<AccountFacts, CallError> {
+    let odd = |what: &str| CallError::Unavailable {
+        why: format!("the account's {what} makes no sense"),
+        after: None,
+    };
+    let customer = customer
+        .iter()
+        .find_map(|row| row.customer.as_ref())
+        .ok_or_else(|| odd("row"))?;
+    let currency = customer
+        .currency_code
+        .as_deref()
+        .and_then(|code| Currency::parse(code).ok());
+    let timezone = customer.time_zone.as_deref().and_then(|zone| zone.parse().ok());
+    let mut problems = Vec::new();
+    match customer.status.as_deref() {
+        Some("ENABLED") | None => {}
+        Some(other) => problems.push(LegError {
+            platform_code: Some(other.to_owned()),
+            ..LegError::new(
+                ErrorClass::Account,
+                "google-ads-account",
+                format!("the Google Ads account is {other}"),
+                "the account must be enabled in Google Ads; then `retry`",
+            )
+        }),
+    }
+    // Test accounts serve nothing and have no billing.
+    if customer.test_account != Some(true) {
+        problems.extend(payer(billing, budgets));
+    }
+    if let Some(row) = undeclared.first() {
+        let name = row
+            .campaign
+            .as_ref()
+            .and_then(|c| c.name.clone())
+            .unwrap_or_default();
+        problems.push(LegError {
+            platform_code: Some("mutateError.EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED".to_owned()),
+            ..LegError::new(
+                ErrorClass::Account,
+                "google-ads-account",
+                format!("campaign {name:?} declares nothing about political advertising in the EU, which blocks all changes"),
+                "declare it in Google Ads for every campaign of the account; then `retry`",
+            )
+        });
+    }
+    Ok(AccountFacts {
+        currency: currency.ok_or_else(|| odd("currency"))?,
+        timezone: timezone.ok_or_else(|| odd("time zone"))?,
+        auto_tagging: Some(customer.auto_tagging_enabled.unwrap_or(false)),
+        problems,
+    })
+}
+
+/// Trouble with who pays, if there is any.
+fn payer(billing: &[Row], budgets: &[Row]) -> Option<LegError> {
+    let setups: Vec<&str> = billing
+        .iter()
+        .filter_map(|row| row.billing_setup.as_ref()?.status.as_deref())
+        .collect();
+    if !setups.contains(&"APPROVED") {
+        let states = if setups.is_empty() {
+            "none".to_owned()
+        } else {
+            setups.join(", ")
+        };
+        return Some(LegError {
+            platform_code: Some(format!("billing_setup: {states}")),
+            ..LegError::payer(
+                NAME,
+                format!("the account has no approved billing setup (there is: {states})"),
+            )
+        });
+    }
+    // Accounts without monthly invoicing have no account budgets at all.
+    let approved = budgets.iter().filter_map(|row| row.account_budget.as_ref());
+    let mut approved = approved
+        .filter(|budget| budget.status.as_deref() == Some("APPROVED"))
+        .peekable();
+    approved.peek()?;
+    let left =
+        approved.any(
+            |budget| match (budget.adjusted_spending_limit_micros, budget.amount_served_micros) {
+                (Some(limit), Some(served)) => served.0 < limit.0,
+                (Some(_), None) | (None, _) => true,
+            },
+        );
+    (!left).then(|| LegError {
+        platform_code: Some("account_budget: exhausted".to_owned()),
+        ..LegError::payer(NAME, "the account's budget is used up")
+    })
+}
+
+/// What an accepted mutation came to.
+fn done(answer: &Answer, mutation: &Mutation, call: Call) -> Result<Done, CallError> {
+    let request_id = answer.header("request-id").map(str::to_owned);
+    if let Op::Account { .. } = mutation.op {
+        let essence = json!({ "path": mutation.path });
+        return Ok(Done {
+            ids: Vec::new(),
+            request_id,
+            essence,
+        });
+    }
+    let senseless = |what: &str| CallError::Unclear {
+        why: format!("an answer that makes no sense: {what}"),
+    };
+    let response: MutateResponse =
+        serde_json::from_slice(&answer.body).map_err(|_| senseless("it is not what a mutate answers"))?;
+    if let Some(partial) = &response.partial_failure_error {
+        match errors::failures(partial, call, &[], None) {
+            Some(Trouble::Gone) | None => {}
+            Some(Trouble::Call(error)) => return Err(error),
+            Some(Trouble::Token(why)) => return Err(CallError::Unavailable { why, after: None }),
+        }
+    }
+    let names: Vec<&str> = response
+        .mutate_operation_responses
+        .iter()
+        .map(|result| {
+            result
+                .values()
+                .next()
+                .map_or("", |result| result.resource_name.as_str())
+        })
+        .collect();
+    let ids = match call {
+        Call::Create => {
+            let ids: Vec<(String, String)> = mutation
+                .objects
+                .iter()
+                .zip(&names)
+                .filter_map(|(key, name)| Some((key.clone(), id_of(name)?.to_owned())))
+                .collect();
+            if ids.len() != mutation.objects.len() || names.len() != ids.len() {
+                return Err(senseless("it doesn't name every object"));
+            }
+            ids
+        }
+        Call::Change | Call::Remove | Call::Read => Vec::new(),
+    };
+    let short: Vec<&str> = names
+        .iter()
+        .filter_map(|name| name.split_once('/')?.1.split_once('/'))
+        .map(|(_, n)| n)
+        .take(ESSENCE)
+        .collect();
+    let essence = json!({ "results": names.len(), "names": short });
+    Ok(Done {
+        ids,
+        request_id,
+        essence,
+    })
+}
+
+/// All rows of a query, whatever the number of pages. No `pageSize`: v26 refuses it (`PAGE_SIZE_NOT_SUPPORTED`).
+async fn search(session: &Session, query: String) -> Result<Vec<Row>, CallError> {
+    let path = format!(
+        "/{VERSION}/customers/{}/googleAds:search",
+        digits(&session.account.account_id)
+    );
+    let odd = |what: &str| CallError::Unavailable {
+        why: format!("a look-up's answer makes no sense: {what}"),
+        after: None,
+    };
+    let mut body = json!({ "query": query });
+    let mut rows = Vec::new();
+    for _ in 0..PAGES {
+        let answer = call_google(session, &path, &body, Call::Read, &[]).await?;
+        let answer = answer.ok_or_else(|| odd("it says that something is gone"))?;
+        let page: SearchResponse =
+            serde_json::from_slice(&answer.body).map_err(|error| odd(&error.to_string()))?;
+        rows.extend(page.results);
+        match page.next_page_token.filter(|token| !token.is_empty()) {
+            Some(token) => body["pageToken"] = Value::String(token),
+            None => return Ok(rows),
+        }
+    }
+    Err(odd("it has no end"))
+}
+
+/// One call, sent once. `None`: everything that was to be removed is gone already.
+async fn call_google(
+    session: &Session,
+    path: &str,
+    body: &Value,
+    call: Call,
+    objects: &[String],
+) -> Result<Option<Answer>, CallError> {
+    let outbound = &session.outbound;
+    let credential = session.account.credential.as_str();
+    let token = outbound
+        .google
+        .token(outbound, credential, SCOPE_ADWORDS)
+        .await
+        .map_err(|e| errors::no_token(&e))?;
+    let mut bearer = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| CallError::refused(errors::no_access("the token is not one that a header can carry")))?;
+    bearer.set_sensitive(true);
+    let mut request = outbound
+        .http
+        .post(format!("{}{path}", session.base_url))
+        .header(reqwest::header::AUTHORIZATION, bearer)
+        .json(body);
+    // Only when acting through a manager. Developer tokens are neither needed nor read since 2026-09-09
+    // (developers.google.com/google-ads/api/docs/api-policy/developer-token).
+    if let Some(manager) = &session.account.login_account_id {
+        request = request.header("login-customer-id", digits(manager));
+    }
+    let answer = match outbound.send(request, DEADLINE).await {
+        Ok(answer) => answer,
+        Err(error @ (NoAnswer::NotSent(_) | NoAnswer::Lost(_))) => {
+            return Err(errors::no_answer(error, call));
+        }
+    };
+    if answer.status == 200 {
+        return Ok(Some(answer));
+    }
+    match errors::classify(&answer, call, objects) {
+        Trouble::Gone => Ok(None),
+        Trouble::Call(error) => Err(error),
+        // Refused before anything was done: the same call may go out again, with a new token.
+        Trouble::Token(why) => match outbound.google.forget(credential, SCOPE_ADWORDS, &token).await {
+            Rejected::TryAgain => Err(CallError::Unavailable {
+                why,
+                after: Some(Duration::ZERO),
+            }),
+            Rejected::Hopeless => Err(CallError::refused(errors::no_access(&why))),
+        },
+    }
+}

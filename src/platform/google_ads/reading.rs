@@ -1,0 +1,233 @@
+//! What the rows of a campaign amount to: objects, tracking, eligibility.
+//!
+//! Must not call, and must not judge tracking: it shows every place that a click passes through, `domain::tracking` judges.
+
+use super::kinds::{Kind, id_of};
+use super::lookup::{bids_by_hand, shown, spent};
+use super::forms::{filled, parameter_map};
+use super::mapping::unfit;
+use super::wire::{AdGroupAd, CustomParameter, Row};
+use crate::domain::error::{ErrorClass, LegError};
+use crate::domain::manifest::{Manifest, RemoteObject};
+use crate::domain::tracking::Observed;
+use crate::platform::{Eligibility, Reading, Seen};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+/// Everything that the rows say about what the manifest holds.
+pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
+    let manual = bids_by_hand(rows);
+    let ours: HashMap<(Kind, &str), &RemoteObject> = manifest
+        .existing()
+        .filter_map(|object| Some(((Kind::parse(&object.kind)?, object.remote_id.as_deref()?), object)))
+        .collect();
+    let head = rows
+        .iter()
+        .find(|row| row.campaign.is_some() && row.ad_group_ad.is_none());
+    let (mut objects, mut tracking) = (Vec::new(), Vec::new());
+    let mut once = HashSet::new();
+    for row in rows {
+        for mut shown in shown(row, manual) {
+            if !once.insert((shown.kind, shown.id.clone())) {
+                continue;
+            }
+            let object = ours.get(&(shown.kind, shown.id.as_str())).copied();
+            // What somebody else put beside our objects is not ours to compare, but its clicks are ours to track.
+            let name = object.map_or_else(
+                || format!("{}/{}", shown.kind.as_str(), shown.id),
+                |o| o.key.clone(),
+            );
+            observe(&mut tracking, &name, shown.kind, row);
+            let Some(object) = object else { continue };
+            // A campaign that was to start at once has the day it started; that is no difference.
+            if shown.kind == Kind::Campaign && object.applied.get("start") == Some(&Value::Null) {
+                shown.fields["start"] = Value::Null;
+            }
+            objects.push(Seen {
+                key: object.key.clone(),
+                remote_id: shown.id,
+                serving: shown.serving,
+                fields: shown.fields,
+            });
+        }
+    }
+    if let Some(customer) = head.and_then(|row| row.customer.as_ref()) {
+        place(
+            &mut tracking,
+            "account",
+            "final_url_suffix",
+            customer.final_url_suffix.as_ref(),
+        );
+        place(
+            &mut tracking,
+            "account",
+            "tracking_url_template",
+            customer.tracking_url_template.as_ref(),
+        );
+    }
+    Reading {
+        objects,
+        tracking,
+        auto_tagging: head.and_then(|row| row.customer.as_ref()?.auto_tagging_enabled),
+        eligibility: eligibility(head, rows),
+        spent: head.and_then(spent),
+    }
+}
+
+fn place(into: &mut Vec<Observed>, object: &str, field: &str, value: Option<&String>) {
+    if let Some(value) = filled(value) {
+        into.push(Observed {
+            object: object.to_owned(),
+            field: field.to_owned(),
+            value,
+        });
+    }
+}
+
+fn urls(into: &mut Vec<Observed>, object: &str, field: &str, values: Option<&Vec<String>>) {
+    for (at, value) in values.into_iter().flatten().enumerate() {
+        place(into, object, &format!("{field}[{at}]"), Some(value));
+    }
+}
+
+fn parameters(into: &mut Vec<Observed>, object: &str, list: Option<&Vec<CustomParameter>>) {
+    for (key, value) in parameter_map(list.map(Vec::as_slice)) {
+        place(
+            into,
+            object,
+            "url_custom_parameters",
+            Some(&format!("{key}={value}")),
+        );
+    }
+}
+
+/// Every place of an object that a click passes through.
+fn observe(into: &mut Vec<Observed>, name: &str, kind: Kind, row: &Row) {
+    match kind {
+        Kind::Campaign => {
+            let Some(campaign) = &row.campaign else { return };
+            place(into, name, "final_url_suffix", campaign.final_url_suffix.as_ref());
+            place(
+                into,
+                name,
+                "tracking_url_template",
+                campaign.tracking_url_template.as_ref(),
+            );
+            parameters(into, name, campaign.url_custom_parameters.as_ref());
+        }
+        Kind::AdGroup => {
+            let Some(group) = &row.ad_group else { return };
+            place(into, name, "final_url_suffix", group.final_url_suffix.as_ref());
+            place(
+                into,
+                name,
+                "tracking_url_template",
+                group.tracking_url_template.as_ref(),
+            );
+            parameters(into, name, group.url_custom_parameters.as_ref());
+        }
+        Kind::AdGroupCriterion => {
+            let Some(criterion) = &row.ad_group_criterion else {
+                return;
+            };
+            urls(into, name, "final_urls", criterion.final_urls.as_ref());
+            urls(
+                into,
+                name,
+                "final_mobile_urls",
+                criterion.final_mobile_urls.as_ref(),
+            );
+            place(
+                into,
+                name,
+                "final_url_suffix",
+                criterion.final_url_suffix.as_ref(),
+            );
+            place(
+                into,
+                name,
+                "tracking_url_template",
+                criterion.tracking_url_template.as_ref(),
+            );
+            parameters(into, name, criterion.url_custom_parameters.as_ref());
+        }
+        Kind::AdGroupAd => {
+            let Some(ad) = row.ad_group_ad.as_ref().and_then(|link| link.ad.as_ref()) else {
+                return;
+            };
+            urls(into, name, "final_urls", ad.final_urls.as_ref());
+            urls(into, name, "final_mobile_urls", ad.final_mobile_urls.as_ref());
+            place(into, name, "final_url_suffix", ad.final_url_suffix.as_ref());
+            place(
+                into,
+                name,
+                "tracking_url_template",
+                ad.tracking_url_template.as_ref(),
+            );
+            parameters(into, name, ad.url_custom_parameters.as_ref());
+        }
+        Kind::Budget | Kind::Label | Kind::CampaignLabel | Kind::CampaignCriterion => {}
+    }
+}
+
+/// A disapproved ad needs a person, also while the campaign is paused: reviews run then too. Otherwise the campaign's own
+/// primary status counts, which lags behind; where it says nothing, the reviews do.
+/// Source: v26/enums/{campaign_primary_status,policy_approval_status,policy_review_status}.proto.
+fn eligibility(head: Option<&Row>, rows: &[Row]) -> Eligibility {
+    let ads: Vec<&AdGroupAd> = rows.iter().filter_map(|row| row.ad_group_ad.as_ref()).collect();
+    let approval = |ad: &&AdGroupAd| ad.policy_summary.as_ref().and_then(|p| p.approval_status.clone());
+    let refused: Vec<&AdGroupAd> = ads
+        .iter()
+        .copied()
+        .filter(|ad| approval(ad).as_deref() == Some("DISAPPROVED"))
+        .collect();
+    if !refused.is_empty() {
+        return Eligibility::Disapproved(Box::new(disapproved(&refused, ads.len())));
+    }
+    let Some(campaign) = head.and_then(|row| row.campaign.as_ref()) else {
+        return Eligibility::Paused;
+    };
+    if campaign.status.as_deref() == Some("PAUSED") {
+        return Eligibility::Paused;
+    }
+    let reviewing = ads.iter().any(|ad| {
+        let review = ad
+            .policy_summary
+            .as_ref()
+            .and_then(|p| p.review_status.as_deref());
+        matches!(review, Some("REVIEW_IN_PROGRESS"))
+    });
+    match campaign.primary_status.as_deref() {
+        // PENDING waits for its start, ENDED is past its end, LIMITED and LEARNING serve.
+        Some("ELIGIBLE" | "LIMITED" | "LEARNING" | "PENDING" | "ENDED") => Eligibility::Eligible,
+        Some("PAUSED") => Eligibility::Paused,
+        Some("NOT_ELIGIBLE" | "MISCONFIGURED") => Eligibility::InReview,
+        Some(_) | None if reviewing => Eligibility::InReview,
+        Some(_) | None => Eligibility::Eligible,
+    }
+}
+
+fn disapproved(refused: &[&AdGroupAd], of: usize) -> LegError {
+    let entries = refused
+        .iter()
+        .filter_map(|ad| ad.policy_summary.as_ref()?.policy_topic_entries.as_ref())
+        .flatten();
+    let mut topics: Vec<String> = entries.filter_map(|entry| entry.topic.clone()).collect();
+    topics.sort();
+    topics.dedup();
+    let ids: Vec<&str> = refused
+        .iter()
+        .filter_map(|ad| id_of(ad.resource_name.as_deref()?))
+        .collect();
+    LegError {
+        field: Some(format!("ad_group_ad {}", ids.join(", "))),
+        platform_code: Some("DISAPPROVED".to_owned()),
+        platform_message: (!topics.is_empty()).then(|| topics.join(", ")),
+        class: ErrorClass::Policy,
+        code: "google-ads-disapproved".to_owned(),
+        ..*unfit(
+            format!("Google disapproved {} of {of} ads", refused.len()),
+            "change the ads in a new approval of the plan, or appeal in Google Ads; then `resume`",
+        )
+    }
+}
