@@ -83,21 +83,31 @@ fn start_telemetry(wiring: &Wiring) -> Result<telemetry::Telemetry, Failure> {
     Ok(telemetry::install(&log.level, format, endpoint)?)
 }
 
-/// The roles to run.
-fn roles(only: &[String]) -> Result<BTreeSet<String>, Failure> {
-    let mut all: BTreeSet<String> = ["intake", "gate", "relay", "clocks"].map(str::to_owned).into();
-    let workers: BTreeSet<String> = platform::all()
+fn workers() -> BTreeSet<String> {
+    platform::all()
         .iter()
         .map(|p| format!("worker:{}", p.name()))
-        .collect();
-    all.extend(workers.iter().cloned());
+        .collect()
+}
+
+/// Every role.
+#[must_use]
+pub fn all_roles() -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = ["intake", "gate", "relay", "clocks"].map(str::to_owned).into();
+    all.extend(workers());
+    all
+}
+
+/// The roles to run.
+fn roles(only: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let all = all_roles();
     if only.is_empty() {
         return Ok(all);
     }
     let mut chosen = BTreeSet::new();
     for role in only {
         if role == "worker" {
-            chosen.extend(workers.iter().cloned());
+            chosen.extend(workers());
         } else if all.contains(role) {
             chosen.insert(role.clone());
         } else {

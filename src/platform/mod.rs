@@ -297,5 +297,5 @@ macro_rules! platforms {
 // To add a platform, add its folder beside this file and its line here.
 platforms! {
     google_ads::GoogleAds,
-    // meta::Meta,
+    meta::Meta,
 }

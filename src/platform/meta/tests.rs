@@ -1,0 +1,367 @@
+//! The contract's example plan as Meta sees it, and every step towards every goal.
+
+use super::{Meta, mapping, mutations, reading};
+use crate::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject, Serving};
+use crate::domain::spec::{Asset, LegSpec, leg_specs};
+use crate::domain::tenant::Account;
+use crate::domain::tracking;
+use crate::platform::{Eligibility, Goal, Mutation, Op, Platform};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn spec() -> LegSpec {
+    let plan: Value = serde_json::from_str(include_str!("../../../schemas/examples/plan.approved.json"))
+        .expect("the example");
+    let mut spec = example(&plan);
+    let refs = BTreeMap::from([(
+        "meta".to_owned(),
+        BTreeMap::from([("image_hash".to_owned(), "abc123".to_owned())]),
+    )]);
+    spec.assets.insert(
+        "asset-img-001".to_owned(),
+        Asset {
+            asset_id: "asset-img-001".to_owned(),
+            kind: "image".to_owned(),
+            width: Some(1200),
+            height: Some(628),
+            sha256: None,
+            platform_refs: refs,
+        },
+    );
+    spec
+}
+
+/// The example's Meta leg, read without the wire (a platform may not see it).
+fn example(plan: &Value) -> LegSpec {
+    use crate::domain::ids::{PlanId, PlanVersion, TenantId};
+    use crate::domain::money::{Currency, Money};
+    use crate::domain::plan::{Launch, Order, Plan, Tracking};
+    let mut campaign = plan["campaigns"][1].clone();
+    let currency = Currency::parse("EUR").expect("EUR");
+    campaign["budget"]["amount"] = json!(Money::parse("120.00", currency).expect("money"));
+    campaign["schedule"] = json!({ "start": "2027-02-28T23:00:00Z", "end": "2027-03-31T21:59:59Z" });
+    campaign["crm"] = json!({ "kcid": "SKU 1/2", "kpv": null });
+    for group in campaign["ad_groups"].as_array_mut().expect("groups") {
+        group["keywords"] = json!([]);
+        group["negative_keywords"] = json!([]);
+        for ad in group["ads"].as_array_mut().expect("ads") {
+            ad["descriptions"] = json!([]);
+            ad["landing_url"] = json!("https://shop.acme.example/spring?ref=a%20b&utm_source=old");
+        }
+    }
+    let plan = Plan {
+        tenant_id: TenantId::parse("acme").expect("id"),
+        plan_id: PlanId::parse("spring").expect("id"),
+        plan_version: PlanVersion::parse("spring.3").expect("id"),
+        supersedes: None,
+        status: "approved".to_owned(),
+        approved_at: "2026-11-20T09:30:00Z".parse().expect("a time"),
+        approved_by: "p".to_owned(),
+        currency,
+        timezone: chrono_tz::Europe::Berlin,
+        launch: Launch {
+            atomic: false,
+            order: Order::Parallel,
+        },
+        tracking: Tracking {
+            ga4_property: "properties/1".to_owned(),
+            key_events: Vec::new(),
+        },
+        catalog: None,
+        campaigns: vec![serde_json::from_value(campaign).expect("a campaign")],
+    };
+    leg_specs(&plan, "does_not_contain").remove(0)
+}
+
+fn account() -> Account {
+    serde_json::from_value(json!({ "account_id": "act_42", "status": "active", "credential": "c" }))
+        .expect("an account")
+}
+
+fn manifest(spec: &LegSpec) -> Manifest {
+    Manifest {
+        leg: spec.key.clone(),
+        account_id: "act_42".to_owned(),
+        campaign_name: spec.campaign_name.clone(),
+        revision: 0,
+        mutation_count: 0,
+        tracking_mode: None,
+        objects: Vec::new(),
+    }
+}
+
+fn made(desired: &Desired, id: &str, serving: Serving) -> RemoteObject {
+    RemoteObject {
+        key: desired.key.clone(),
+        kind: desired.kind.to_owned(),
+        parent: desired.parent.clone(),
+        name: desired.name.clone(),
+        state: ObjectState::Created,
+        remote_id: Some(id.to_owned()),
+        serving: if desired.switchable {
+            serving
+        } else {
+            Serving::None
+        },
+        applied: desired.fields.clone(),
+    }
+}
+
+fn all_made(spec: &LegSpec, serving: Serving) -> (Vec<Desired>, Manifest) {
+    let desired = mapping::desire(spec).expect("desired");
+    let mut manifest = manifest(spec);
+    manifest.objects = desired
+        .iter()
+        .enumerate()
+        .map(|(i, d)| made(d, &(100 + i).to_string(), serving))
+        .collect();
+    (desired, manifest)
+}
+
+fn keys(mutations: &[Mutation]) -> Vec<&str> {
+    mutations
+        .iter()
+        .flat_map(|m| &m.objects)
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn the_example_is_fine_and_asks_for_what_meta_wants() {
+    let spec = spec();
+    assert_eq!(Meta.check(&spec), []);
+    let desired = mapping::desire(&spec).expect("desired");
+    let campaign = &desired[0].fields;
+    assert_eq!(campaign["daily_budget"], json!(12_000), "minor units, an integer");
+    assert_eq!(campaign["objective"], "OUTCOME_TRAFFIC");
+    let ad_set = &desired[1].fields;
+    assert_eq!(ad_set["dsa_payor"], "Acme GmbH");
+    assert_eq!(ad_set["start_time"], "2027-02-28T23:00:00Z");
+    assert_eq!(ad_set["targeting"]["age_min"], json!(25));
+    assert!(ad_set["targeting"].get("genders").is_none(), "both is everybody");
+    let creative = &desired[2].fields;
+    assert_eq!(
+        creative["object_story_spec"]["link_data"]["link"],
+        "https://shop.acme.example/spring?ref=a%20b"
+    );
+    assert_eq!(
+        creative["url_tags"],
+        "utm_source=facebook&utm_medium=paid_social&utm_campaign={{campaign.id}}&utm_content={{ad.id}}&kcid=SKU+1%2F2"
+    );
+}
+
+#[test]
+fn everything_is_built_paused_parents_first() {
+    let spec = spec();
+    let desired = mapping::desire(&spec).expect("desired");
+    let mut manifest = manifest(&spec);
+    let mut order = Vec::new();
+    for round in 0..10 {
+        let ready = mutations::next(Goal::Built, &desired, &manifest, &account());
+        if ready.is_empty() {
+            break;
+        }
+        order.push(keys(&ready).join(" "));
+        for mutation in ready {
+            assert_eq!(mutation.op, Op::Create);
+            let wanted = desired
+                .iter()
+                .find(|d| d.key == mutation.objects[0])
+                .expect("desired");
+            assert_eq!(
+                mutation.body.get("status").and_then(Value::as_str),
+                wanted.switchable.then_some("PAUSED")
+            );
+            assert_eq!(mutation.body["adlabels"][0]["name"], spec.campaign_name);
+            manifest.objects.push(made(
+                wanted,
+                &format!("{round}{}", manifest.objects.len()),
+                Serving::Paused,
+            ));
+        }
+    }
+    assert_eq!(
+        order,
+        [
+            "campaign",
+            "ad_set/lookalike-de creative/lookalike-de/carousel-hero",
+            "ad/lookalike-de/carousel-hero"
+        ]
+    );
+}
+
+#[test]
+fn what_is_intended_is_never_planned_again() {
+    let spec = spec();
+    let (desired, mut manifest) = all_made(&spec, Serving::Paused);
+    manifest.objects[0].state = ObjectState::Intended;
+    manifest.objects.truncate(1);
+    assert_eq!(mutations::next(Goal::Built, &desired, &manifest, &account()), []);
+}
+
+#[test]
+fn only_what_changed_is_sent() {
+    let spec = spec();
+    let (mut desired, manifest) = all_made(&spec, Serving::Active);
+    assert_eq!(mutations::next(Goal::Built, &desired, &manifest, &account()), []);
+    desired[0].fields["daily_budget"] = json!(13_000);
+    let changes = mutations::next(Goal::Built, &desired, &manifest, &account());
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].body, json!({ "daily_budget": 13_000 }));
+    assert_eq!(changes[0].path, "/v26.0/100");
+}
+
+#[test]
+fn the_campaign_is_switched_on_last_and_off_first() {
+    let spec = spec();
+    let (_, mut manifest) = all_made(&spec, Serving::Paused);
+    let first = mutations::next(Goal::Active, &[], &manifest, &account());
+    assert_eq!(
+        keys(&first),
+        ["ad_set/lookalike-de", "ad/lookalike-de/carousel-hero"]
+    );
+    for object in manifest
+        .objects
+        .iter_mut()
+        .filter(|o| o.serving == Serving::Paused && o.key != "campaign")
+    {
+        object.serving = Serving::Active;
+    }
+    assert_eq!(
+        keys(&mutations::next(Goal::Active, &[], &manifest, &account())),
+        ["campaign"]
+    );
+    assert_eq!(mutations::next(Goal::Paused, &[], &manifest, &account()), []);
+    manifest.objects[0].serving = Serving::Active;
+    assert_eq!(mutations::next(Goal::Active, &[], &manifest, &account()), []);
+    assert_eq!(
+        keys(&mutations::next(Goal::Paused, &[], &manifest, &account())),
+        ["campaign"]
+    );
+}
+
+#[test]
+fn removing_takes_the_tree_then_the_creatives() {
+    let spec = spec();
+    let (_, mut manifest) = all_made(&spec, Serving::Paused);
+    let first = mutations::next(Goal::Removed, &[], &manifest, &account());
+    assert_eq!(first.len(), 1);
+    assert_eq!(first[0].method, "DELETE");
+    for object in &mut manifest.objects {
+        if first[0].objects.contains(&object.key) {
+            object.state = ObjectState::Removed;
+        }
+    }
+    assert_eq!(
+        keys(&mutations::next(Goal::Removed, &[], &manifest, &account())),
+        ["creative/lookalike-de/carousel-hero"]
+    );
+}
+
+#[test]
+fn the_literal_id_is_injected_where_asked_and_compares_equal() {
+    let mut spec = spec();
+    spec.campaign
+        .settings
+        .insert("tracking".to_owned(), json!("injected"));
+    let (desired, mut made) = all_made(&spec, Serving::Paused);
+    made.objects.truncate(2);
+    let create = mutations::next(Goal::Built, &desired, &made, &account());
+    let tags = create[0].body["url_tags"].as_str().expect("tags").to_owned();
+    assert!(tags.contains("utm_campaign=100&"), "{tags}");
+    let (_, full) = all_made(&spec, Serving::Paused);
+    let read = read_back(&full, &desired, &tags);
+    let creative = read
+        .objects
+        .iter()
+        .find(|o| o.key.starts_with("creative/"))
+        .expect("the creative");
+    assert_eq!(creative.fields["url_tags"], desired[2].fields["url_tags"]);
+    let mode = tracking::check(Meta.traits().tracking, None, "100", &read.tracking);
+    assert_eq!(mode, Ok(tracking::Mode::UtmInjected));
+}
+
+/// What Meta would show of objects made as desired: budgets as texts, times with an offset.
+fn read_back(manifest: &Manifest, desired: &[Desired], tags: &str) -> crate::platform::Reading {
+    let mut rows: Vec<Value> = desired
+        .iter()
+        .zip(&manifest.objects)
+        .map(|(d, o)| {
+            let mut row = d.fields.clone();
+            row["id"] = json!(o.remote_id);
+            row["status"] = json!("PAUSED");
+            row
+        })
+        .collect();
+    rows[0]["daily_budget"] = json!("12000");
+    rows[1]["start_time"] = json!("2027-03-01T00:00:00+0100");
+    rows[2]["url_tags"] = json!(tags);
+    rows[3]["creative"] = rows[2].clone();
+    reading::reading(manifest, Some(&rows[0]), &rows[1..2], &rows[3..4], &[])
+}
+
+#[test]
+fn what_meta_shows_equals_what_was_desired() {
+    let spec = spec();
+    let (desired, manifest) = all_made(&spec, Serving::Paused);
+    let tags = desired[2].fields["url_tags"].as_str().expect("tags").to_owned();
+    let read = read_back(&manifest, &desired, &tags);
+    for wanted in &desired {
+        let seen = read.objects.iter().find(|o| o.key == wanted.key).expect("seen");
+        for (name, value) in wanted.fields.as_object().expect("fields") {
+            assert_eq!(&seen.fields[name], value, "{} {name}", wanted.key);
+        }
+    }
+    assert_eq!(read.eligibility, Eligibility::Paused);
+    assert_eq!(read.spent, Some(false));
+    assert_eq!(
+        tracking::check(Meta.traits().tracking, None, "100", &read.tracking),
+        Ok(tracking::Mode::UtmMacro)
+    );
+}
+
+#[test]
+fn problems_are_all_named_with_their_place() {
+    let mut bad = spec();
+    bad.campaign.settings.remove("dsa_payor");
+    bad.campaign.bidding.strategy = "cost_cap".to_owned();
+    bad.campaign.ad_groups[0].ads[0].format = "carousel".to_owned();
+    let pointers: Vec<String> = Meta.check(&bad).into_iter().map(|p| p.pointer).collect();
+    assert_eq!(
+        pointers,
+        [
+            "/bidding/bid",
+            "/settings/dsa_beneficiary",
+            "/ad_groups/0/ads/0/format"
+        ]
+    );
+    bad.campaign.settings.insert("page_idd".to_owned(), json!("1"));
+    let problems = Meta.check(&bad);
+    assert!(
+        problems[0].remedy.contains("did you mean page_id?"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn an_account_that_cannot_pay_is_the_agencys_matter() {
+    let facts = |extra: Value| {
+        let mut account = json!({ "account_status": 1, "currency": "EUR", "timezone_name": "Europe/Berlin", "funding_source": "1" });
+        for (name, value) in extra.as_object().expect("fields") {
+            account[name] = value.clone();
+        }
+        reading::facts(&account).expect("facts").problems
+    };
+    assert_eq!(facts(json!({})), []);
+    let unsettled = facts(json!({ "account_status": 3 }));
+    assert_eq!(unsettled[0].alert_code.as_deref(), Some("PRE-META-PAYER"));
+    assert_eq!(unsettled[0].route.as_deref(), Some("agency_master"));
+    assert_eq!(
+        facts(json!({ "funding_source": null }))[0].alert_code.as_deref(),
+        Some("PRE-META-PAYER")
+    );
+    assert_eq!(
+        facts(json!({ "account_status": 101 }))[0].class,
+        crate::domain::error::ErrorClass::Account
+    );
+}
