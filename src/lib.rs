@@ -1,5 +1,6 @@
 //! campaign-execution: turns an approved media plan into campaigns, exactly once, tracked, audited, reversible.
 
 pub mod domain;
+pub mod health;
 pub mod outbound;
 pub mod platform;

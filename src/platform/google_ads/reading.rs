@@ -2,9 +2,9 @@
 //!
 //! Must not call, and must not judge tracking: it shows every place that a click passes through, `domain::tracking` judges.
 
+use super::forms::{filled, parameter_map};
 use super::kinds::{Kind, id_of};
 use super::lookup::{bids_by_hand, shown, spent};
-use super::forms::{filled, parameter_map};
 use super::mapping::unfit;
 use super::wire::{AdGroupAd, CustomParameter, Row};
 use crate::domain::error::{ErrorClass, LegError};
@@ -197,7 +197,11 @@ fn eligibility(head: Option<&Row>, rows: &[Row]) -> Eligibility {
             .and_then(|p| p.review_status.as_deref());
         matches!(review, Some("REVIEW_IN_PROGRESS"))
     });
+    let reasons = campaign.primary_status_reasons.as_deref().unwrap_or_default();
     match campaign.primary_status.as_deref() {
+        Some("PENDING") if reasons.iter().any(|reason| reason == "MOST_ADS_UNDER_REVIEW") => {
+            Eligibility::InReview
+        }
         // PENDING waits for its start, ENDED is past its end, LIMITED and LEARNING serve.
         Some("ELIGIBLE" | "LIMITED" | "LEARNING" | "PENDING" | "ENDED") => Eligibility::Eligible,
         Some("PAUSED") => Eligibility::Paused,

@@ -266,7 +266,7 @@ fn one_missing_object_is_created_beneath_the_real_ones() {
             }
         }
         let mutation = one(Goal::Built, &spec, &manifest);
-        assert_eq!(mutation.objects, [missing.key.clone()]);
+        assert_eq!(mutation.objects, std::slice::from_ref(&missing.key));
         let text = mutation.body.to_string();
         assert!(!text.contains("/-"), "{text}");
     }
@@ -276,7 +276,9 @@ fn one_missing_object_is_created_beneath_the_real_ones() {
 fn a_missing_ad_group_comes_back_with_what_hung_beneath_it() {
     let spec = spec();
     let mut manifest = built(&spec);
-    manifest.objects.retain(|object| !object.key.contains("brand-exact"));
+    manifest
+        .objects
+        .retain(|object| !object.key.contains("brand-exact"));
     let mutation = one(Goal::Built, &spec, &manifest);
     assert_eq!(mutation.objects.len(), 5);
     let operations = operations(&mutation);
@@ -314,7 +316,8 @@ fn a_changed_budget_is_one_field_of_one_object() {
     spec.campaign.budget.amount = eur("300.00");
     let mutation = one(Goal::Built, &spec, &manifest);
     assert_eq!(mutation.objects, ["budget"]);
-    let update = json!({"resourceName": "customers/1234567890/campaignBudgets/11", "amountMicros": "300000000"});
+    let update =
+        json!({"resourceName": "customers/1234567890/campaignBudgets/11", "amountMicros": "300000000"});
     assert_eq!(
         *operations(&mutation),
         [json!({"campaignBudgetOperation": {"update": update, "updateMask": "amountMicros"}})]
@@ -518,10 +521,14 @@ fn problems_are_all_named_with_their_place() {
     campaign.audience.age_min = Some(18);
     campaign.crm.kpv = Some("a b".into());
     let group = &mut campaign.ad_groups[0];
-    group.keywords.push(keyword("ACME running shoes", MatchType::Exact));
+    group
+        .keywords
+        .push(keyword("ACME running shoes", MatchType::Exact));
     group.keywords.push(keyword("50% off", MatchType::Exact));
     group.ads[0].headlines[0] = "x".repeat(31);
-    group.ads[0].headlines.push("ランニングシューズを今すぐ購入".into());
+    group.ads[0]
+        .headlines
+        .push("ランニングシューズを今すぐ購入".into());
     group.ads[0].path1 = None;
     group.ads[0].path2 = Some("a".into());
     let mut found: Vec<String> = check::check(&spec).into_iter().map(|p| p.pointer).collect();
@@ -570,7 +577,11 @@ fn field_by_field(spec: &LegSpec, reading: &Reading) {
     let wanted = desired(spec);
     assert_eq!(reading.objects.len(), wanted.len());
     for object in wanted {
-        let seen = reading.objects.iter().find(|seen| seen.key == object.key).unwrap();
+        let seen = reading
+            .objects
+            .iter()
+            .find(|seen| seen.key == object.key)
+            .unwrap();
         assert_eq!(seen.fields, object.fields, "{}", object.key);
     }
 }
@@ -639,6 +650,10 @@ fn disapproval_review_and_serving_are_told_apart() {
     );
     assert_eq!(
         judge("ENABLED", "PENDING", "UNKNOWN", "REVIEW_IN_PROGRESS"),
+        Eligibility::Eligible
+    );
+    assert_eq!(
+        judge("ENABLED", "ENDED", "APPROVED", "REVIEWED"),
         Eligibility::Eligible
     );
     assert_eq!(
