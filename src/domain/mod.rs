@@ -10,6 +10,7 @@ pub mod ids;
 pub mod manifest;
 pub mod money;
 pub mod plan;
+pub mod saga;
 pub mod spec;
 pub mod tenant;
 pub mod tracking;

@@ -1,159 +1,133 @@
-//! Tracking health: does the tenant's GA4 property receive what the plan's campaigns will send?
+//! GA4 tracking health: green, amber or red, from the Admin and the Data API.
 //!
-//! Green when the property is alive, has a web stream for a landing host, knows the plan's key events, is linked to the
-//! Google Ads customer, and has lately received page views and each key event; and when its figures are whole.
+//! Green: the property lives; a web stream measures the landing host; the plan's key events are key events there; the Ads
+//! account is linked; `page_view` was received since yesterday. Amber: it works, but figures are thresholded or sampled, or no
+//! host could be matched. Anything missing is red. Facts: `analyticsadmin.v1beta`, `analyticsdata.v1beta` discovery documents.
 //!
-//! Must not ask again by itself: a property answers only ten server errors an hour and project before it shuts everybody
-//! out (`PropertyQuota.serverErrorsPerProjectPerHour`), so whoever asks keeps the verdict for a while.
-//!
-//! Sources: developers.google.com/analytics/devguides/config/admin/v1/rest (properties, dataStreams, keyEvents,
-//! googleAdsLinks), developers.google.com/analytics/devguides/reporting/data/v1/rest (runReport); v1beta of both.
+//! Must not retry: a property allows ten server errors an hour and project. The gate shares the verdict between plans.
 
-use super::{Finding, Health, Level, Unknown};
+use super::Unknown;
+use crate::domain::tenant::Account;
+use crate::outbound::Outbound;
 use crate::outbound::google_oauth::{Rejected, SCOPE_ANALYTICS, TokenError};
-use crate::outbound::{Answer, Outbound};
-use secrecy::ExposeSecret as _;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use futures::future::try_join4;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long one call may take.
-const DEADLINE: Duration = Duration::from_secs(20);
-/// The largest page that the Admin API gives.
-const PAGE_SIZE: &str = "200";
-/// More pages than any property has.
-const PAGES: usize = 20;
-/// The event that every tagged page sends.
-const PAGE_VIEW: &str = "page_view";
+const DEADLINE: Duration = Duration::from_secs(15);
+/// Pages of a list are this large; a property has at most a few hundred streams, key events and links.
+const PAGE: u32 = 200;
 
-/// What is asked about a property.
+/// How tracking is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Fine.
+    Green,
+    /// It works, with a reservation.
+    Amber,
+    /// It doesn't.
+    Red,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad.
+    pub level: Level,
+    /// What was found.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// A property's health. No findings: green.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// What is not as it should be.
+    pub findings: Vec<Finding>,
+}
+
+impl Health {
+    /// The worst finding's level.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        let any = |level| self.findings.iter().any(|f| f.level == level);
+        if any(Level::Red) {
+            Level::Red
+        } else if any(Level::Amber) {
+            Level::Amber
+        } else {
+            Level::Green
+        }
+    }
+}
+
+/// What is asked of a property.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// `ga4.admin_base_url`: `https://analyticsadmin.googleapis.com`.
+    /// `ga4.admin_base_url`.
     pub admin_base: &'a str,
-    /// `ga4.data_base_url`: `https://analyticsdata.googleapis.com`.
+    /// `ga4.data_base_url`.
     pub data_base: &'a str,
-    /// The credential of the tenant's `ga4` account.
-    pub credential: &'a str,
+    /// The tenant's GA4 account: which credential to use.
+    pub account: &'a Account,
     /// `properties/<digits>`.
     pub property: &'a str,
-    /// Where the plan's ads lead; any of them may be the stream's.
+    /// Where the plan's ads lead.
     pub landing_hosts: &'a [String],
-    /// What must be key events of the property; empty: none.
+    /// Events that must be key events.
     pub key_events: &'a [String],
-    /// The plan's Google Ads customer, if it has one: it must be linked.
+    /// The Google Ads account that must be linked, digits; none: the plan uses none.
     pub ads_customer_id: Option<&'a str>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Property {
-    display_name: String,
-    delete_time: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct DataStreams {
-    data_streams: Vec<DataStream>,
-    next_page_token: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct DataStream {
-    r#type: String,
-    web_stream_data: WebStreamData,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WebStreamData {
-    default_uri: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct KeyEvents {
-    key_events: Vec<KeyEvent>,
-    next_page_token: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct KeyEvent {
-    event_name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct GoogleAdsLinks {
-    google_ads_links: Vec<GoogleAdsLink>,
-    next_page_token: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct GoogleAdsLink {
-    customer_id: String,
-    can_manage_clients: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Report {
-    rows: Vec<ReportRow>,
-    metadata: ReportMetadata,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ReportRow {
-    dimension_values: Vec<Cell>,
-    metric_values: Vec<Cell>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Cell {
-    value: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ReportMetadata {
-    subject_to_thresholding: bool,
-    sampling_metadatas: Vec<Value>,
-    data_loss_from_other_row: bool,
-}
-
-impl Report {
-    /// How often an event came. An event that never did has no row at all.
-    fn count(&self, event: &str) -> u64 {
-        let row = self.rows.iter().find(|row| {
-            row.dimension_values
-                .first()
-                .is_some_and(|cell| cell.value == event)
-        });
-        row.and_then(|row| row.metric_values.first()?.value.parse().ok())
-            .unwrap_or(0)
+/// Asks GA4.
+///
+/// # Errors
+/// [`Unknown`] when GA4 can't be asked.
+pub async fn check(outbound: &Outbound, question: Question<'_>) -> Result<Health, Unknown> {
+    let admin = |path: &str| format!("{}/v1beta/{}{path}", question.admin_base, question.property);
+    let property = get(outbound, question.account, admin(""));
+    let streams = list(outbound, question.account, admin("/dataStreams"), "dataStreams");
+    let key_events = list(outbound, question.account, admin("/keyEvents"), "keyEvents");
+    let links = list(
+        outbound,
+        question.account,
+        admin("/googleAdsLinks"),
+        "googleAdsLinks",
+    );
+    let (property, streams, key_events, links) = match try_join4(property, streams, key_events, links).await {
+        Ok(answers) => answers,
+        Err(Trouble::Red(finding)) => {
+            return Ok(Health {
+                findings: vec![finding],
+            });
+        }
+        Err(Trouble::Unknown(unknown)) => return Err(unknown),
+    };
+    let mut findings = Vec::new();
+    judge_property(&property, question, &mut findings);
+    judge_streams(&streams, question, &mut findings);
+    judge_key_events(&key_events, question, &mut findings);
+    judge_links(&links, question, &mut findings);
+    match events(outbound, question).await {
+        Ok(report) => judge_events(&report, question, &mut findings),
+        Err(Trouble::Red(finding)) => findings.push(finding),
+        Err(Trouble::Unknown(unknown)) => return Err(unknown),
     }
+    Ok(Health { findings })
 }
 
 /// Why an answer is missing.
 enum Trouble {
-    /// That is a finding.
-    Found(Finding),
-    /// That is not.
+    /// Because something is wrong with the property or our access to it.
+    Red(Finding),
+    /// Because it could not be asked.
     Unknown(Unknown),
-}
-
-fn unknown(why: impl Into<String>) -> Trouble {
-    Trouble::Unknown(Unknown {
-        why: why.into(),
-        after: None,
-    })
 }
 
 fn red(reason: impl Into<String>, remedy: impl Into<String>) -> Finding {
@@ -167,404 +141,297 @@ fn red(reason: impl Into<String>, remedy: impl Into<String>) -> Finding {
 fn amber(reason: impl Into<String>, remedy: impl Into<String>) -> Finding {
     Finding {
         level: Level::Amber,
-        ..red(reason, remedy)
+        reason: reason.into(),
+        remedy: remedy.into(),
     }
 }
 
-/// Asks, and says all that is not as it should be.
-///
-/// # Errors
-/// [`Unknown`] when Google could not be asked: never to be taken for green.
-pub async fn check(outbound: &Outbound, question: &Question<'_>) -> Result<Health, Unknown> {
-    let one = |finding| {
-        Ok(Health {
-            findings: vec![finding],
-        })
-    };
-    // First alone: where there is no access, or no property, the rest would only repeat it.
-    let property: Property = match get(outbound, question, "", None).await {
-        Ok(property) => property,
-        Err(Trouble::Found(finding)) => return one(finding),
-        Err(Trouble::Unknown(unknown)) => return Err(unknown),
-    };
-    if property.delete_time.is_some() {
-        let reason = format!("the GA4 property {:?} is in the trash", property.display_name);
-        return one(red(
-            reason,
-            "restore it in GA4, or name another property in the plan",
+fn judge_property(property: &Value, q: Question<'_>, findings: &mut Vec<Finding>) {
+    if property.get("deleteTime").is_some_and(|t| !t.is_null()) {
+        findings.push(red(
+            format!("GA4 {} is in the trash", q.property),
+            "restore the property, or name the right one in the plan",
         ));
     }
-    let asked = futures::try_join!(
-        streams(outbound, question),
-        key_events(outbound, question),
-        links(outbound, question),
-        report(outbound, question),
-    );
-    match asked {
-        Ok((streams, events, links, report)) => Ok(Health {
-            findings: judge(question, &streams, &events, &links, &report),
-        }),
-        Err(Trouble::Found(finding)) => one(finding),
-        Err(Trouble::Unknown(unknown)) => Err(unknown),
-    }
 }
 
-fn judge(
-    question: &Question<'_>,
-    streams: &[DataStream],
-    key_events: &[KeyEvent],
-    links: &[GoogleAdsLink],
-    report: &Report,
-) -> Vec<Finding> {
-    let property = question.property;
-    let mut findings = Vec::new();
+fn judge_streams(streams: &[Value], q: Question<'_>, findings: &mut Vec<Finding>) {
     let hosts: Vec<String> = streams
         .iter()
-        .filter(|stream| stream.r#type == "WEB_DATA_STREAM")
-        .filter_map(|stream| host(&stream.web_stream_data.default_uri))
+        .filter(|s| s.get("type").and_then(Value::as_str) == Some("WEB_DATA_STREAM"))
+        .filter_map(|s| s.pointer("/webStreamData/defaultUri").and_then(Value::as_str))
+        .filter_map(|uri| url::Url::parse(uri).ok()?.host_str().map(str::to_owned))
         .collect();
-    if !hosts.iter().any(|host| serves(host, question.landing_hosts)) {
-        findings.push(red(
-            format!(
-                "no web stream of {property} is for {} (there are: {})",
-                question.landing_hosts.join(", "),
-                if hosts.is_empty() {
-                    "none".to_owned()
-                } else {
-                    hosts.join(", ")
-                }
-            ),
-            "add a web data stream for the landing host in GA4, or correct the plan's property",
-        ));
-    }
-    if report.count(PAGE_VIEW) == 0 {
-        findings.push(red(
-            format!("{property} received no {PAGE_VIEW} since yesterday"),
-            "see that the tag is on the landing pages and that consent mode does not block it",
-        ));
-    }
-    for event in question.key_events {
-        if !key_events.iter().any(|known| known.event_name == *event) {
-            let remedy = format!("mark {event:?} as a key event in GA4, or correct the plan");
-            findings.push(red(format!("{event:?} is no key event of {property}"), remedy));
-        } else if report.count(event) == 0 {
-            let remedy = format!("see that {event:?} is still sent");
-            findings.push(amber(
-                format!("{property} received no {event:?} since yesterday"),
-                remedy,
-            ));
-        }
-    }
-    if let Some(customer) = question.ads_customer_id {
-        let digits: String = customer.chars().filter(char::is_ascii_digit).collect();
-        // A manager account's link covers the accounts beneath it.
-        let covers = |link: &GoogleAdsLink| link.customer_id == digits || link.can_manage_clients;
-        if !links.iter().any(covers) {
+    for host in q.landing_hosts {
+        // `defaultUri` is where the tag was set up; the same stream usually measures the domain's other hosts too.
+        let covers =
+            |h: &String| h == host || host.ends_with(&format!(".{h}")) || h.ends_with(&format!(".{host}"));
+        if !hosts.iter().any(covers) {
             findings.push(red(
-                format!("{property} is not linked to Google Ads customer {digits}"),
-                "link them in GA4 (Admin, Product links, Google Ads links)",
+                format!("no web stream of GA4 {} measures {host}", q.property),
+                format!("add a web data stream for https://{host}, or correct the landing URL"),
             ));
         }
     }
-    let partial = [
-        (report.metadata.subject_to_thresholding, "thresholded"),
-        (!report.metadata.sampling_metadatas.is_empty(), "sampled"),
-        (
-            report.metadata.data_loss_from_other_row,
-            "cut to its largest rows",
-        ),
-    ];
-    for (_, how) in partial.iter().filter(|(there, _)| *there) {
-        findings.push(amber(
-            format!("the report of {property} is {how}: its counts are not whole"),
-            "turn Google signals or reporting identity down in GA4, or allow amber in the tenant's policy",
+}
+
+fn judge_key_events(key_events: &[Value], q: Question<'_>, findings: &mut Vec<Finding>) {
+    let names: Vec<&str> = key_events
+        .iter()
+        .filter_map(|k| k.get("eventName").and_then(Value::as_str))
+        .collect();
+    for wanted in q.key_events {
+        if !names.contains(&wanted.as_str()) {
+            findings.push(red(
+                format!("{wanted} is no key event of GA4 {}", q.property),
+                format!("mark {wanted} as a key event, or take it out of tracking.key_events"),
+            ));
+        }
+    }
+}
+
+fn judge_links(links: &[Value], q: Question<'_>, findings: &mut Vec<Finding>) {
+    let Some(wanted) = q.ads_customer_id else { return };
+    let linked = links
+        .iter()
+        .filter_map(|l| l.get("customerId").and_then(Value::as_str))
+        .any(|id| id == wanted);
+    if !linked {
+        findings.push(red(
+            format!("GA4 {} is not linked to Google Ads {wanted}", q.property),
+            "link the two under Admin, Product links",
         ));
     }
-    findings
 }
 
-fn host(uri: &str) -> Option<String> {
-    let url = url::Url::parse(uri)
-        .or_else(|_| url::Url::parse(&format!("https://{uri}")))
-        .ok()?;
-    url.host_str().map(str::to_owned)
-}
-
-/// Whether a stream for `stream` measures one of the hosts: the same one, or one above or beneath it (`www.`).
-fn serves(stream: &str, landing: &[String]) -> bool {
-    landing.iter().any(|host| {
-        host == stream || host.ends_with(&format!(".{stream}")) || stream.ends_with(&format!(".{host}"))
-    })
-}
-
-async fn streams(outbound: &Outbound, question: &Question<'_>) -> Result<Vec<DataStream>, Trouble> {
-    pages(outbound, question, "/dataStreams", |page: DataStreams| {
-        (page.data_streams, page.next_page_token)
-    })
-    .await
-}
-
-async fn key_events(outbound: &Outbound, question: &Question<'_>) -> Result<Vec<KeyEvent>, Trouble> {
-    if question.key_events.is_empty() {
-        return Ok(Vec::new());
-    }
-    pages(outbound, question, "/keyEvents", |page: KeyEvents| {
-        (page.key_events, page.next_page_token)
-    })
-    .await
-}
-
-async fn links(outbound: &Outbound, question: &Question<'_>) -> Result<Vec<GoogleAdsLink>, Trouble> {
-    if question.ads_customer_id.is_none() {
-        return Ok(Vec::new());
-    }
-    pages(outbound, question, "/googleAdsLinks", |page: GoogleAdsLinks| {
-        (page.google_ads_links, page.next_page_token)
-    })
-    .await
-}
-
-/// How often each event came since yesterday.
-async fn report(outbound: &Outbound, question: &Question<'_>) -> Result<Report, Trouble> {
-    let mut events: Vec<&str> = question.key_events.iter().map(String::as_str).collect();
-    events.push(PAGE_VIEW);
-    let body = json!({
-        "dateRanges": [{"startDate": "yesterday", "endDate": "today"}],
-        "dimensions": [{"name": "eventName"}],
-        "metrics": [{"name": "eventCount"}],
-        "dimensionFilter": {"filter": {"fieldName": "eventName", "inListFilter": {"values": events}}},
-    });
-    let url = format!("{}/v1beta/{}:runReport", question.data_base, question.property);
-    let request = outbound.http.post(url).json(&body);
-    parse(&call(outbound, question, request).await?)
-}
-
-async fn get<T: DeserializeOwned>(
-    outbound: &Outbound,
-    question: &Question<'_>,
-    path: &str,
-    token: Option<&str>,
-) -> Result<T, Trouble> {
-    let url = format!("{}/v1beta/{}{path}", question.admin_base, question.property);
-    let mut request = outbound.http.get(url);
-    if !path.is_empty() {
-        request = request.query(&[("pageSize", PAGE_SIZE)]);
-    }
-    if let Some(token) = token {
-        request = request.query(&[("pageToken", token)]);
-    }
-    parse(&call(outbound, question, request).await?)
-}
-
-/// All items of a list.
-async fn pages<P: DeserializeOwned, T>(
-    outbound: &Outbound,
-    question: &Question<'_>,
-    path: &str,
-    split: impl Fn(P) -> (Vec<T>, String),
-) -> Result<Vec<T>, Trouble> {
-    let mut all = Vec::new();
-    let mut token = String::new();
-    for _ in 0..PAGES {
-        let after = (!token.is_empty()).then_some(token.as_str());
-        let (items, next) = split(get(outbound, question, path, after).await?);
-        all.extend(items);
-        if next.is_empty() {
-            return Ok(all);
+/// Absence of a row is zero: the Data API never invents one.
+fn judge_events(report: &Value, q: Question<'_>, findings: &mut Vec<Finding>) {
+    let rows = report
+        .get("rows")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let count = |event: &str| {
+        rows.iter()
+            .filter(|r| r.pointer("/dimensionValues/0/value").and_then(Value::as_str) == Some(event))
+            .filter_map(|r| {
+                r.pointer("/metricValues/0/value")
+                    .and_then(Value::as_str)?
+                    .parse::<u64>()
+                    .ok()
+            })
+            .sum::<u64>()
+    };
+    for event in std::iter::once("page_view").chain(q.key_events.iter().map(String::as_str)) {
+        if count(event) == 0 {
+            findings.push(red(
+                format!("GA4 {} received no {event} since yesterday", q.property),
+                "mend the tag on the landing pages; the gate asks again by itself",
+            ));
         }
-        token = next;
     }
-    Err(unknown(format!("{path} has no end")))
+    let metadata = report.get("metadata");
+    let flag = |name: &str| metadata.and_then(|m| m.get(name)).and_then(Value::as_bool) == Some(true);
+    if flag("subjectToThresholding") {
+        findings.push(amber(
+            format!("GA4 {} withholds small figures (thresholding)", q.property),
+            "check the events by hand, or set the tenant's policy tracking_amber to allow",
+        ));
+    }
+    let sampled = metadata
+        .and_then(|m| m.get("samplingMetadatas"))
+        .and_then(Value::as_array);
+    if sampled.is_some_and(|s| !s.is_empty()) {
+        findings.push(amber(
+            format!("GA4 {} answers from a sample", q.property),
+            "check the events by hand, or set the tenant's policy tracking_amber to allow",
+        ));
+    }
 }
 
-fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
-    serde_json::from_slice(&answer.body)
-        .map_err(|error| unknown(format!("GA4's answer makes no sense: {error}")))
+async fn events(outbound: &Outbound, q: Question<'_>) -> Result<Value, Trouble> {
+    let mut names = vec!["page_view".to_owned()];
+    names.extend(q.key_events.iter().cloned());
+    let body = json!({
+        "dateRanges": [{ "startDate": "yesterday", "endDate": "today" }],
+        "dimensions": [{ "name": "eventName" }],
+        "metrics": [{ "name": "eventCount" }],
+        "dimensionFilter": { "filter": { "fieldName": "eventName", "inListFilter": { "values": names } } },
+        "returnPropertyQuota": true,
+    });
+    let url = format!("{}/v1beta/{}:runReport", q.data_base, q.property);
+    call(outbound, q.account, |http| http.post(&url).json(&body)).await
 }
 
-/// One call, sent once; only 200 comes back.
+async fn get(outbound: &Outbound, account: &Account, url: String) -> Result<Value, Trouble> {
+    call(outbound, account, |http| http.get(&url)).await
+}
+
+async fn list(
+    outbound: &Outbound,
+    account: &Account,
+    url: String,
+    field: &str,
+) -> Result<Vec<Value>, Trouble> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let query = [("pageSize", PAGE.to_string()), ("pageToken", page_token.clone())];
+        let used = if page_token.is_empty() {
+            &query[..1]
+        } else {
+            &query[..]
+        };
+        let page = call(outbound, account, |http| http.get(&url).query(used)).await?;
+        all.extend(
+            page.get(field)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        match page.get("nextPageToken").and_then(Value::as_str) {
+            Some(next) if !next.is_empty() && next != page_token => page_token = next.to_owned(),
+            Some(_) | None => return Ok(all),
+        }
+    }
+}
+
 async fn call(
     outbound: &Outbound,
-    question: &Question<'_>,
-    request: reqwest::RequestBuilder,
-) -> Result<Answer, Trouble> {
-    let credential = question.credential;
-    let token = match outbound.google.token(outbound, credential, SCOPE_ANALYTICS).await {
-        Ok(token) => token,
-        Err(error @ TokenError::NotAvailable { .. }) => return Err(unknown(error.to_string())),
-        Err(error @ (TokenError::Refused { .. } | TokenError::BadCredential(_))) => {
-            return Err(Trouble::Found(no_access(&error.to_string())));
+    account: &Account,
+    request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
+) -> Result<Value, Trouble> {
+    let unknown = |why: String| Trouble::Unknown(Unknown::new(why));
+    for last in [false, true] {
+        let token = match outbound
+            .google
+            .token(outbound, &account.credential, SCOPE_ANALYTICS)
+            .await
+        {
+            Ok(token) => token,
+            Err(error @ TokenError::NotAvailable { .. }) => return Err(unknown(error.to_string())),
+            Err(error @ (TokenError::Refused { .. } | TokenError::BadCredential(_))) => {
+                return Err(Trouble::Red(red(
+                    format!("GA4 cannot be asked: {error}"),
+                    format!("renew the credential {}", account.credential),
+                )));
+            }
+        };
+        let answer = outbound
+            .send(
+                request(&outbound.http).bearer_auth(token.expose_secret()),
+                DEADLINE,
+            )
+            .await
+            .map_err(|e| unknown(format!("GA4: {e}")))?;
+        match answer.status {
+            200 => {
+                return answer
+                    .json()
+                    .ok_or_else(|| unknown("GA4's answer is no JSON".to_owned()));
+            }
+            401 if !last => {
+                match outbound
+                    .google
+                    .forget(&account.credential, SCOPE_ANALYTICS, &token)
+                    .await
+                {
+                    Rejected::TryAgain | Rejected::Hopeless => {}
+                }
+            }
+            401 | 403 => {
+                return Err(Trouble::Red(red(
+                    format!(
+                        "no access to GA4 {} with {}",
+                        account.account_id, account.credential
+                    ),
+                    "give the credential's owner Viewer access to the property",
+                )));
+            }
+            404 => {
+                return Err(Trouble::Red(red(
+                    format!("there is no GA4 {}", account.account_id),
+                    "correct tracking.ga4_property or onboard the tenant again",
+                )));
+            }
+            status => return Err(unknown(format!("GA4 answered {status}"))),
         }
-    };
-    let request = request.bearer_auth(token.expose_secret());
-    let answer = outbound
-        .send(request, DEADLINE)
-        .await
-        .map_err(|error| unknown(error.to_string()))?;
-    if answer.status == 401 {
-        let why = said(&answer);
-        return Err(
-            match outbound.google.forget(credential, SCOPE_ANALYTICS, &token).await {
-                Rejected::TryAgain => Trouble::Unknown(Unknown {
-                    why,
-                    after: Some(Duration::ZERO),
-                }),
-                Rejected::Hopeless => Trouble::Found(no_access(&why)),
-            },
-        );
     }
-    interpret(answer, question.property)
-}
-
-fn no_access(why: &str) -> Finding {
-    red(
-        format!("GA4 cannot be asked: {why}"),
-        "put a working Google credential into the credential file of the tenant's ga4 account",
-    )
-}
-
-/// The error's message, for a person.
-fn said(answer: &Answer) -> String {
-    let message = answer
-        .json()
-        .and_then(|body| Some(body.get("error")?.get("message")?.as_str()?.to_owned()));
-    let text = format!("HTTP {} {}", answer.status, message.unwrap_or_default());
-    text.trim_end().chars().take(300).collect()
-}
-
-/// What a refusal amounts to. Errors are plain `google.rpc.Status`.
-fn interpret(answer: Answer, property: &str) -> Result<Answer, Trouble> {
-    let why = said(&answer);
-    let after = answer.header("retry-after").and_then(|text| text.parse().ok());
-    match answer.status {
-        200 => Ok(answer),
-        403 => Err(Trouble::Found(red(
-            format!("no access to {property}: {why}"),
-            "give the credential's user Viewer access to the property, and turn on both Analytics APIs in its project",
-        ))),
-        404 => Err(Trouble::Found(red(
-            format!("{property} does not exist: {why}"),
-            "correct the plan's tracking.ga4_property",
-        ))),
-        400 => Err(Trouble::Found(red(
-            format!("GA4 refuses the question about {property}: {why}"),
-            "correct the plan's tracking.ga4_property and key_events",
-        ))),
-        // Exhausted quotas shut everybody out until the hour turns.
-        429 => Err(Trouble::Unknown(Unknown {
-            why,
-            after: Some(after.map_or(Duration::from_secs(900), Duration::from_secs)),
-        })),
-        _ => Err(Trouble::Unknown(Unknown {
-            why,
-            after: after.map(Duration::from_secs),
-        })),
-    }
+    Err(unknown("GA4 refuses every token".to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn question<'a>(hosts: &'a [String], events: &'a [String]) -> Question<'a> {
-        Question {
-            admin_base: "http://admin.example",
-            data_base: "http://data.example",
-            credential: "acme-google",
+    fn account() -> Account {
+        serde_json::from_value(json!({ "account_id": "properties/1", "status": "active", "credential": "c" }))
+            .unwrap()
+    }
+
+    fn level(judge: impl Fn(Question<'_>, &mut Vec<Finding>)) -> Level {
+        let (account, hosts, events) = (
+            account(),
+            ["shop.acme.example".to_owned()],
+            ["purchase".to_owned()],
+        );
+        let question = Question {
+            admin_base: "",
+            data_base: "",
+            account: &account,
             property: "properties/1",
-            landing_hosts: hosts,
-            key_events: events,
-            ads_customer_id: Some("123-456-7890"),
-        }
-    }
-
-    fn streams(uri: &str) -> Vec<DataStream> {
-        let page = json!({"dataStreams": [{"type": "WEB_DATA_STREAM", "webStreamData": {"measurementId": "G-1", "defaultUri": uri}}]});
-        serde_json::from_value::<DataStreams>(page).unwrap().data_streams
-    }
-
-    fn report(rows: &[(&str, &str)], metadata: Value) -> Report {
-        let rows: Vec<Value> = rows
-            .iter()
-            .map(|(event, count)| json!({"dimensionValues": [{"value": event}], "metricValues": [{"value": count}]}))
-            .collect();
-        serde_json::from_value(json!({"rows": rows, "metadata": metadata})).unwrap()
-    }
-
-    fn link(id: &str) -> Vec<GoogleAdsLink> {
-        vec![GoogleAdsLink {
-            customer_id: id.into(),
-            can_manage_clients: false,
-        }]
-    }
-
-    fn key_event(name: &str) -> Vec<KeyEvent> {
-        vec![KeyEvent {
-            event_name: name.into(),
-        }]
+            landing_hosts: &hosts,
+            key_events: &events,
+            ads_customer_id: Some("123"),
+        };
+        let mut findings = Vec::new();
+        judge(question, &mut findings);
+        Health { findings }.level()
     }
 
     #[test]
-    fn green_has_no_findings_and_each_fault_has_one() {
-        let (hosts, events) = (["shop.acme.example".to_owned()], ["purchase".to_owned()]);
-        let asked = question(&hosts, &events);
-        let stream = streams("https://shop.acme.example");
-        let both = [("page_view", "4200"), ("purchase", "17")];
-        let judged =
-            |streams: &[DataStream], events: &[KeyEvent], links: &[GoogleAdsLink], report: &Report| {
-                let findings = judge(&asked, streams, events, links, report);
-                assert!(findings.len() < 2, "{findings:?}");
-                Health { findings }.level()
-            };
-        let (ours, bought) = (link("1234567890"), key_event("purchase"));
-        let fine = report(&both, json!({}));
-        assert_eq!(judged(&stream, &bought, &ours, &fine), Level::Green);
+    fn each_part_can_turn_red() {
+        let web = |uri: &str| json!({ "type": "WEB_DATA_STREAM", "webStreamData": { "defaultUri": uri } });
+        let streams = |s: Vec<Value>| level(|q, f| judge_streams(&s, q, f));
+        assert_eq!(streams(vec![web("https://shop.acme.example")]), Level::Green);
+        assert_eq!(streams(vec![web("https://acme.example/x")]), Level::Green);
+        assert_eq!(streams(vec![web("https://notacme.example")]), Level::Red);
         assert_eq!(
-            judged(&streams("https://else.example"), &bought, &ours, &fine),
+            streams(vec![json!({ "type": "ANDROID_APP_DATA_STREAM" })]),
             Level::Red
         );
-        assert_eq!(judged(&[], &bought, &ours, &fine), Level::Red);
-        assert_eq!(judged(&stream, &[], &ours, &fine), Level::Red);
-        assert_eq!(judged(&stream, &bought, &link("1"), &fine), Level::Red);
-        let silent = report(&both[1..], json!({}));
-        assert_eq!(judged(&stream, &bought, &ours, &silent), Level::Red);
-        let no_sale = report(&both[..1], json!({}));
-        assert_eq!(judged(&stream, &bought, &ours, &no_sale), Level::Amber);
-        let cut = report(&both, json!({"subjectToThresholding": true}));
-        assert_eq!(judged(&stream, &bought, &ours, &cut), Level::Amber);
+        let trash = json!({ "deleteTime": "2026-01-01T00:00:00Z" });
+        assert_eq!(level(|q, f| judge_property(&trash, q, f)), Level::Red);
+        assert_eq!(
+            level(|q, f| judge_key_events(&[json!({ "eventName": "purchase" })], q, f)),
+            Level::Green
+        );
+        assert_eq!(level(|q, f| judge_key_events(&[], q, f)), Level::Red);
+        assert_eq!(
+            level(|q, f| judge_links(&[json!({ "customerId": "123" })], q, f)),
+            Level::Green
+        );
+        assert_eq!(
+            level(|q, f| judge_links(&[json!({ "customerId": "124" })], q, f)),
+            Level::Red
+        );
     }
 
     #[test]
-    fn a_stream_serves_its_host_and_those_around_it() {
-        let hosts = ["shop.acme.example".to_owned()];
-        for stream in ["shop.acme.example", "acme.example", "www.shop.acme.example"] {
-            assert!(serves(stream, &hosts), "{stream}");
-        }
-        assert!(!serves("other.example", &hosts));
-        assert!(!serves("me.example", &hosts));
-        assert_eq!(host("shop.acme.example/x").as_deref(), Some("shop.acme.example"));
-    }
-
-    #[test]
-    fn refusals_are_findings_and_the_rest_is_unknown() {
-        let with = |status: u16| {
-            let body = br#"{"error":{"message":"m"}}"#.to_vec();
-            let headers = reqwest::header::HeaderMap::new();
-            interpret(
-                Answer {
-                    status,
-                    headers,
-                    body,
-                },
-                "properties/1",
-            )
-        };
-        for status in [400, 403, 404] {
-            assert!(matches!(with(status), Err(Trouble::Found(_))), "{status}");
-        }
-        for status in [429, 500, 503] {
-            assert!(matches!(with(status), Err(Trouble::Unknown(_))), "{status}");
-        }
-        assert!(with(200).is_ok());
+    fn a_missing_row_is_zero_and_thresholding_is_amber() {
+        let row = |e: &str, n: &str| json!({ "dimensionValues": [{ "value": e }], "metricValues": [{ "value": n }] });
+        let both = vec![row("page_view", "9"), row("purchase", "1")];
+        let of = |report: Value| level(|q, f| judge_events(&report, q, f));
+        assert_eq!(of(json!({ "rows": both })), Level::Green);
+        assert_eq!(of(json!({ "rows": [row("page_view", "9")] })), Level::Red);
+        assert_eq!(
+            of(json!({ "rows": [row("page_view", "0"), row("purchase", "1")] })),
+            Level::Red
+        );
+        assert_eq!(of(json!({})), Level::Red);
+        assert_eq!(
+            of(json!({ "rows": both, "metadata": { "subjectToThresholding": true } })),
+            Level::Amber
+        );
     }
 }

@@ -6,6 +6,7 @@
 
 use super::credentials::{BadCredential, Credential};
 use super::{Answer, NoAnswer, Outbound};
+use crate::clock::{Clock as _, SystemClock};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::{rand::SystemRandom, rsa, signature};
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Google Ads. Source: developers.google.com/google-ads/api/docs/oauth/overview.
@@ -212,12 +213,12 @@ impl Tokens {
                 private_key,
                 private_key_id,
             } => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let now = SystemClock.now().timestamp();
                 let claims = Claims {
                     email: client_email,
                     scope,
                     audience: &self.url,
-                    issued_s: now.as_secs(),
+                    issued_s: u64::try_from(now).unwrap_or_default(),
                 };
                 assertion = sign(&claims, private_key, private_key_id.as_deref()).map_err(bad)?;
                 vec![

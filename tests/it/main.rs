@@ -1,1 +1,5 @@
-//! Integration tests.
+//! The integration tests: one binary, so that it links once. The list of modules; nothing else lives here.
+
+mod deploy;
+mod readme;
+mod tidy;

@@ -1,0 +1,332 @@
+//! Walks every reachable state of the saga, with the legs listed one by one beside the saga's own counts, and checks the
+//! rules of `saga.rs` on every edge. Must not sample: what is reachable is visited.
+
+use super::*;
+use std::collections::{HashSet, VecDeque};
+
+/// The world as it would be in the database: the saga and each leg.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct World {
+    saga: Saga,
+    legs: Vec<(u8, LegState)>,
+    started: bool,
+    /// Which legs have a command out: kept apart from the states, so that two commands for one leg show.
+    out: Vec<Option<CommandKind>>,
+    /// Whether all legs were built at the same time once.
+    all_were_built: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Start,
+    RollBack,
+    Retry,
+    Report(usize, Report),
+}
+
+impl World {
+    fn new(atomic: bool, order: Order, positions: &[u8]) -> Self {
+        Self {
+            saga: Saga::new(atomic, order, positions.iter().copied()),
+            legs: positions.iter().map(|p| (*p, LegState::Waiting)).collect(),
+            started: false,
+            out: vec![None; positions.len()],
+            all_were_built: false,
+        }
+    }
+
+    /// Everything that can come next: any report that an outstanding command can make, the scheduled legs' start, and
+    /// what people do.
+    fn inputs(&self) -> Vec<Input> {
+        let mut inputs = vec![Input::RollBack, Input::Retry];
+        if !self.started {
+            inputs.push(Input::Start);
+        }
+        for (i, (_, state)) in self.legs.iter().enumerate() {
+            let reports: &[Report] = match (self.out[i], state) {
+                (Some(CommandKind::Build), _) => &[Report::Built, Report::Failed],
+                (Some(CommandKind::Activate), _) => &[Report::Scheduled, Report::Live, Report::Failed],
+                (Some(CommandKind::Undo), _) => &[Report::Undone, Report::UndoFailed],
+                (None, LegState::Scheduled) => &[Report::Live, Report::Failed],
+                (None, _) => &[],
+            };
+            inputs.extend(reports.iter().map(|r| Input::Report(i, *r)));
+        }
+        inputs
+    }
+
+    fn apply(&self, input: Input) -> (Self, Vec<Effect>) {
+        let mut next = self.clone();
+        let (effects, leg) = match input {
+            Input::Start => {
+                next.started = true;
+                let effects = if self.saga.direction == Direction::Forward {
+                    next.saga.start()
+                } else {
+                    Vec::new()
+                };
+                (effects, None)
+            }
+            Input::RollBack => (next.saga.roll_back(), None),
+            Input::Retry => (next.saga.retry(), None),
+            Input::Report(i, report) => {
+                let (position, state) = self.legs[i];
+                next.out[i] = None;
+                (
+                    next.saga
+                        .report(position, state, report)
+                        .expect("a command's own report is legal"),
+                    Some(i),
+                )
+            }
+        };
+        for effect in &effects {
+            next.carry_out(*effect, leg);
+        }
+        if next.legs.iter().all(|(_, s)| *s == LegState::Built)
+            || effects.iter().any(|e| {
+                matches!(
+                    e,
+                    Effect::Sweep {
+                        from: LegState::Built,
+                        to: LegState::Activating,
+                        ..
+                    }
+                )
+            })
+        {
+            next.all_were_built = true;
+        }
+        (next, effects)
+    }
+
+    fn carry_out(&mut self, effect: Effect, leg: Option<usize>) {
+        match effect {
+            Effect::Leg(state) => self.legs[leg.expect("an effect on this leg")].1 = state,
+            Effect::Command(kind) => self.send(leg.expect("a command to this leg"), kind),
+            Effect::Sweep {
+                position,
+                from,
+                to,
+                command,
+            } => {
+                for i in 0..self.legs.len() {
+                    if self.legs[i].1 == from && position.is_none_or(|p| p == self.legs[i].0) {
+                        self.legs[i].1 = to;
+                        if let Some(kind) = command {
+                            self.send(i, kind);
+                        }
+                    }
+                }
+            }
+            Effect::Announce(_) | Effect::Settle(_) => {}
+        }
+    }
+
+    fn send(&mut self, leg: usize, kind: CommandKind) {
+        assert_eq!(
+            self.out[leg], None,
+            "rule 4: a second command while one is in flight: {self:?}"
+        );
+        self.out[leg] = Some(kind);
+    }
+}
+
+/// What must hold on an edge.
+fn check(before: &World, input: Input, after: &World, effects: &[Effect]) {
+    let edge = || format!("{before:?}\n  --{input:?}--> {effects:?}\n{after:?}");
+    let mut recount = Tally::default();
+    for (position, state) in &after.legs {
+        recount.add(*position, *state, 1);
+    }
+    for state in LegState::ALL {
+        assert_eq!(
+            after.saga.tally.count(*state),
+            recount.count(*state),
+            "the tally is off: {}",
+            edge()
+        );
+    }
+    for (i, (_, state)) in after.legs.iter().enumerate() {
+        assert_eq!(
+            state.in_flight(),
+            after.out[i],
+            "state and command disagree: {}",
+            edge()
+        );
+        if after.saga.atomic {
+            let on = matches!(state, LegState::Activating | LegState::Scheduled | LegState::Live);
+            assert!(
+                !on || after.all_were_built,
+                "rule 1: on before all were built: {}",
+                edge()
+            );
+        }
+        let was = before.legs[i].1;
+        let back_again = match was {
+            LegState::Failed => !matches!(state, LegState::Failed | LegState::Undoing),
+            LegState::Undone => *state != LegState::Undone,
+            LegState::Waiting
+            | LegState::Building
+            | LegState::Built
+            | LegState::Activating
+            | LegState::Scheduled
+            | LegState::Live
+            | LegState::Undoing
+            | LegState::Stuck => false,
+        };
+        assert!(
+            !back_again || input == Input::Retry,
+            "rule 6: it came back: {}",
+            edge()
+        );
+    }
+    if before.saga.direction == Direction::Back {
+        assert_eq!(
+            after.saga.direction,
+            Direction::Back,
+            "rule 2: it turned twice: {}",
+            edge()
+        );
+        let switched_on = |w: &World| {
+            w.out
+                .iter()
+                .filter(|c| **c == Some(CommandKind::Activate))
+                .count()
+        };
+        assert!(
+            switched_on(after) <= switched_on(before),
+            "rule 2: activated on the way back: {}",
+            edge()
+        );
+    }
+    if let Input::Report(i, Report::Failed) = input
+        && !before.saga.atomic
+        && before.saga.direction == Direction::Forward
+    {
+        assert_eq!(after.saga.direction, Direction::Forward, "rule 3: {}", edge());
+        for (j, (_, state)) in after.legs.iter().enumerate() {
+            let started = before.legs[j].1 == LegState::Waiting && *state == LegState::Building;
+            assert!(
+                j == i || *state == before.legs[j].1 || started,
+                "rule 3: another leg moved: {}",
+                edge()
+            );
+        }
+    }
+    let settles = effects.iter().filter(|e| matches!(e, Effect::Settle(_))).count();
+    assert!(settles <= 1, "settled twice in one step: {}", edge());
+    assert_eq!(
+        after.saga.settled.is_some(),
+        after.saga.at_rest(),
+        "rest and end disagree: {}",
+        edge()
+    );
+    repeat_is_nothing(input, after, &edge);
+}
+
+/// Rule 5: the same report again, whatever the leg has become since, changes nothing (or is refused).
+fn repeat_is_nothing(input: Input, after: &World, edge: &dyn Fn() -> String) {
+    let Input::Report(i, report) = input else { return };
+    if after.out[i].is_some_and(|kind| matches!((kind, report), (CommandKind::Build, Report::Failed))) {
+        return; // a retry's own command may fail as the first one did
+    }
+    let (position, state) = after.legs[i];
+    let mut saga = after.saga.clone();
+    match saga.report(position, state, report) {
+        Ok(effects) => assert!(effects.is_empty(), "rule 5: heard twice, done twice: {}", edge()),
+        Err(_) => assert_eq!(saga, after.saga, "a refused report changed something: {}", edge()),
+    }
+}
+
+/// All worlds that can be reached, each edge checked; how many states and edges.
+fn walk(start: World) -> (usize, usize) {
+    let mut seen: HashSet<World> = HashSet::from([start.clone()]);
+    let mut queue = VecDeque::from([start]);
+    let mut edges = 0;
+    while let Some(world) = queue.pop_front() {
+        for input in world.inputs() {
+            let (next, effects) = world.apply(input);
+            check(&world, input, &next, &effects);
+            edges += 1;
+            if seen.insert(next.clone()) {
+                queue.push_back(next);
+            }
+        }
+    }
+    every_state_can_rest(&seen);
+    (seen.len(), edges)
+}
+
+/// Rule 7: from anywhere, if every command reports something, rest is reached within a bounded number of steps.
+fn every_state_can_rest(worlds: &HashSet<World>) {
+    for world in worlds {
+        let mut w = world.clone();
+        if !w.started {
+            w = w.apply(Input::Start).0;
+        }
+        for _ in 0..100 {
+            let report = w
+                .inputs()
+                .into_iter()
+                .find(|i| matches!(i, Input::Report(leg, _) if w.out[*leg].is_some()));
+            match report {
+                Some(input) => w = w.apply(input).0,
+                None => break,
+            }
+        }
+        assert!(w.saga.at_rest(), "rule 7: never comes to rest: {world:?}\n{w:?}");
+    }
+}
+
+#[test]
+fn every_reachable_state_keeps_the_rules() {
+    let (mut states, mut edges) = (0, 0);
+    for atomic in [false, true] {
+        for order in [Order::Parallel, Order::Recommended] {
+            for positions in [&[0][..], &[0, 1], &[0, 0, 1], &[0, 1, 2, 3]] {
+                let (s, e) = walk(World::new(atomic, order, positions));
+                states += s;
+                edges += e;
+            }
+        }
+    }
+    assert!(
+        states > 5_000 && edges > 30_000,
+        "the walk became a stroll: {states} states, {edges} edges"
+    );
+}
+
+#[test]
+fn the_table_names_every_cell() {
+    let mut moves = 0;
+    for state in LegState::ALL {
+        for report in Report::ALL {
+            match state.next(*report) {
+                Step::To(to) => {
+                    assert_ne!(*state, to);
+                    moves += 1;
+                }
+                Step::Repeat | Step::Illegal => {}
+            }
+        }
+    }
+    assert_eq!(
+        moves, 9,
+        "a cell of the table was removed or added: look at the picture in saga.rs too"
+    );
+}
+
+#[test]
+fn recommended_order_takes_one_platform_after_the_other() {
+    let mut saga = Saga::new(false, Order::Recommended, [0, 1]);
+    let build = |position| Effect::Sweep {
+        position: Some(position),
+        from: LegState::Waiting,
+        to: LegState::Building,
+        command: Some(CommandKind::Build),
+    };
+    assert_eq!(saga.start(), [build(0)]);
+    let effects = saga.report(0, LegState::Building, Report::Failed).unwrap();
+    assert_eq!(effects, [Effect::Leg(LegState::Failed), build(1)]);
+}

@@ -1,0 +1,104 @@
+//! The asset library (contract §5): what an asset is and what each platform calls it.
+//!
+//! Must not fetch an asset's own URL.
+
+use super::Unknown;
+use crate::domain::ids::TenantId;
+use crate::domain::spec::Asset;
+use crate::outbound::Outbound;
+use crate::outbound::credentials::Credential;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the library may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the library says of an asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// There, and usable.
+    Ready(Asset),
+    /// There, not usable yet.
+    Processing,
+    /// Not there.
+    Missing,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    asset_id: String,
+    kind: String,
+    status: String,
+    width: Option<u32>,
+    height: Option<u32>,
+    sha256: Option<String>,
+    #[serde(default)]
+    platform_refs: BTreeMap<String, BTreeMap<String, Option<String>>>,
+}
+
+/// Looks an asset up.
+///
+/// # Errors
+/// [`Unknown`] when the library can't be reached, refuses us, or answers what it should not.
+pub async fn fetch(
+    outbound: &Outbound,
+    base_url: &str,
+    credential: &str,
+    tenant: &TenantId,
+    asset_id: &str,
+) -> Result<Lookup, Unknown> {
+    let unreadable =
+        |what: String| Unknown::new(format!("the asset library's answer about {asset_id}: {what}"));
+    let mut url =
+        url::Url::parse(base_url).map_err(|e| Unknown::new(format!("asset_library.base_url: {e}")))?;
+    url.path_segments_mut()
+        .map_err(|()| Unknown::new("asset_library.base_url cannot be a base"))?
+        .pop_if_empty()
+        .extend(["v1", "tenants", tenant.as_str(), "assets", asset_id]);
+    let token = match outbound.credentials.get(credential) {
+        Ok(Credential::Token { access_token, .. }) => access_token,
+        Ok(Credential::AuthorizedUser { .. } | Credential::ServiceAccount { .. }) => {
+            return Err(Unknown::new(format!(
+                "credential {credential} holds no access_token"
+            )));
+        }
+        Err(error) => return Err(Unknown::new(error.to_string())),
+    };
+    let request = outbound.http.get(url).bearer_auth(token.expose_secret());
+    let answer = outbound
+        .send(request, DEADLINE)
+        .await
+        .map_err(|e| Unknown::new(format!("the asset library: {e}")))?;
+    match answer.status {
+        200 => {}
+        404 => return Ok(Lookup::Missing),
+        status => {
+            return Err(Unknown::new(format!(
+                "the asset library answered {status} about {asset_id}"
+            )));
+        }
+    }
+    let found: Answer = serde_json::from_slice(&answer.body).map_err(|e| unreadable(e.to_string()))?;
+    if found.asset_id != asset_id {
+        return Err(unreadable(format!("is about {}", found.asset_id)));
+    }
+    match found.status.as_str() {
+        "ready" => Ok(Lookup::Ready(Asset {
+            asset_id: found.asset_id,
+            kind: found.kind,
+            width: found.width,
+            height: found.height,
+            sha256: found.sha256,
+            platform_refs: found
+                .platform_refs
+                .into_iter()
+                .map(|(p, refs)| (p, refs.into_iter().filter_map(|(k, v)| Some((k, v?))).collect()))
+                .collect(),
+        })),
+        "processing" => Ok(Lookup::Processing),
+        "missing" => Ok(Lookup::Missing),
+        other => Err(unreadable(format!("status {other:?}"))),
+    }
+}

@@ -1,0 +1,188 @@
+//! Facts → messages: what the store writes into the outbox, spelled as the wire spells it, with deterministic event ids.
+//!
+//! Must not decide whether something is published; the saga does.
+
+use crate::domain::saga::{LegState, Outcome};
+use crate::store::moves::{CommandFact, Compose, ExecutionRow, LegFact};
+use crate::store::outbox::{Body, Message};
+use crate::wire::command::LaunchCommand;
+use crate::wire::event_id;
+use crate::wire::events::{BudgetOut, CampaignEvent, ExecutionEvent, LegOut, PartialAction, PartialFailure};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The service's composer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Composer;
+
+/// A message about a plan version.
+pub fn message<T: Serialize>(
+    topic: &str,
+    (tenant, plan): (&str, &str),
+    event_id: String,
+    data: &T,
+    traceparent: Option<String>,
+) -> Message {
+    Message {
+        topic: topic.to_owned(),
+        key: format!("{tenant}/{plan}"),
+        event_id,
+        body: Body::Json(serde_json::to_value(data).unwrap_or(Value::Null)),
+        headers: json!({}),
+        traceparent,
+    }
+}
+
+/// The trace that this work belongs to: the current span, or else the message that started the execution.
+fn trace(execution: &ExecutionRow) -> Option<String> {
+    crate::telemetry::traceparent().or_else(|| execution.traceparent.clone())
+}
+
+impl Compose for Composer {
+    fn command(&self, execution: &ExecutionRow, fact: &CommandFact) -> Message {
+        let data = LaunchCommand {
+            command_id: fact.command_id,
+            tenant_id: execution.tenant_id.clone(),
+            plan_id: execution.plan_id.clone(),
+            plan_version: execution.plan_version.clone(),
+            platform: fact.platform.clone(),
+            logical_campaign_key: fact.logical_campaign_key.clone(),
+            leg_id: fact.leg_id,
+            kind: fact.kind,
+            attempt: fact.attempt,
+            approved_at: execution.approved_at.clone(),
+        };
+        let place = (execution.tenant_id.as_str(), execution.plan_id.as_str());
+        let topic = format!("launch.{}", fact.platform);
+        message(
+            &topic,
+            place,
+            fact.command_id.to_string(),
+            &data,
+            trace(execution),
+        )
+    }
+
+    fn announce(&self, execution: &ExecutionRow, leg: &LegFact) -> Message {
+        let topic = if leg.state == LegState::Live {
+            "campaign.live"
+        } else {
+            "campaign.scheduled"
+        };
+        let data = campaign_event(execution, leg);
+        let id = event_id(&[
+            topic,
+            &execution.tenant_id,
+            &execution.plan_version,
+            &data.platform,
+            &data.logical_campaign_key,
+            &data.manifest_revision.to_string(),
+        ]);
+        message(
+            topic,
+            (&execution.tenant_id, &execution.plan_id),
+            id,
+            &data,
+            trace(execution),
+        )
+    }
+
+    fn settle(&self, execution: &ExecutionRow, outcome: Outcome, legs: &[LegFact]) -> Message {
+        let (tenant_id, plan_id, plan_version) = (
+            execution.tenant_id.clone(),
+            execution.plan_id.clone(),
+            execution.plan_version.clone(),
+        );
+        let legs: Vec<LegOut> = legs.iter().map(leg_out).collect();
+        let topic = match outcome {
+            Outcome::Completed => "execution.completed",
+            Outcome::RolledBack => "execution.rolled_back",
+            Outcome::MarkedPartial | Outcome::FailedBack => "execution.partial_failure",
+        };
+        let id = event_id(&[topic, &tenant_id, &plan_version, &execution.revision.to_string()]);
+        let place = (execution.tenant_id.as_str(), execution.plan_id.as_str());
+        let partial = |action, legs| PartialFailure {
+            tenant_id: tenant_id.clone(),
+            plan_id: plan_id.clone(),
+            plan_version: plan_version.clone(),
+            atomic: execution.saga.atomic,
+            action,
+            legs,
+        };
+        match outcome {
+            Outcome::MarkedPartial => message(
+                topic,
+                place,
+                id,
+                &partial(PartialAction::MarkedPartial, legs),
+                trace(execution),
+            ),
+            Outcome::FailedBack => message(
+                topic,
+                place,
+                id,
+                &partial(PartialAction::RolledBack, legs),
+                trace(execution),
+            ),
+            Outcome::Completed | Outcome::RolledBack => {
+                let data = ExecutionEvent {
+                    tenant_id: tenant_id.clone(),
+                    plan_id: plan_id.clone(),
+                    plan_version: plan_version.clone(),
+                    legs,
+                };
+                message(topic, place, id, &data, trace(execution))
+            }
+        }
+    }
+}
+
+fn campaign_event(execution: &ExecutionRow, leg: &LegFact) -> CampaignEvent {
+    let campaign = &leg.spec.campaign;
+    let manifest = leg.manifest.as_ref();
+    CampaignEvent {
+        tenant_id: execution.tenant_id.clone(),
+        plan_id: execution.plan_id.clone(),
+        plan_version: execution.plan_version.clone(),
+        platform: campaign.platform.to_string(),
+        logical_campaign_key: campaign.logical_campaign_key.to_string(),
+        account_id: manifest.map(|m| m.account_id.clone()).unwrap_or_default(),
+        platform_campaign_id: manifest
+            .and_then(|m| m.campaign_id())
+            .unwrap_or_default()
+            .to_owned(),
+        campaign_name: manifest.map(|m| m.campaign_name.clone()).unwrap_or_default(),
+        objective: campaign.objective.as_str().to_owned(),
+        budget: BudgetOut {
+            amount: campaign.budget.amount.decimal(),
+            currency: campaign.budget.amount.currency.to_string(),
+            period: campaign.budget.period,
+        },
+        schedule: campaign.schedule,
+        // A leg is announced only after its tracking was verified, which is when the mode is written.
+        tracking_mode: manifest
+            .and_then(|m| m.tracking_mode)
+            .unwrap_or(crate::domain::tracking::Mode::AutoTagging),
+        manifest_revision: manifest.map_or(0, |m| m.revision),
+        mutation_count: manifest.map_or(0, |m| m.mutation_count),
+    }
+}
+
+/// A leg as an execution's event shows it.
+#[must_use]
+pub fn leg_out(leg: &LegFact) -> LegOut {
+    LegOut {
+        platform: leg.spec.key.platform.to_string(),
+        logical_campaign_key: leg.spec.key.logical_campaign_key.to_string(),
+        state: leg.state,
+        platform_campaign_id: leg
+            .manifest
+            .as_ref()
+            .and_then(|m| m.get("campaign"))
+            .and_then(|o| o.remote_id.clone()),
+        error: leg
+            .error
+            .clone()
+            .filter(|_| matches!(leg.state, LegState::Failed | LegState::Undone | LegState::Stuck)),
+    }
+}

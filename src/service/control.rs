@@ -1,0 +1,46 @@
+//! What people and other systems ask of an execution: the same for the command line and for `execution.control`.
+
+use super::compose::Composer;
+use super::poke::Pokes;
+use crate::store::control::{Ordered, Request, Verb};
+use crate::wire::control::{Action, Control};
+use std::sync::Arc;
+
+/// A message as a request to the store.
+#[must_use]
+pub fn order(control: &Control, via: &'static str, now: String) -> Request {
+    Request {
+        tenant_id: control.tenant_id.clone(),
+        plan_id: Some(control.plan_id.clone()),
+        plan_version: control.plan_version.clone(),
+        verb: match control.action {
+            Action::Rollback => Verb::Rollback,
+            Action::Resume => Verb::Resume,
+            Action::Retry => Verb::Retry,
+            Action::Cancel => Verb::Cancel,
+        },
+        by: format!("{via}:{}", control.by),
+        reason: control.reason.clone(),
+        now,
+        compose: Arc::new(Composer),
+    }
+}
+
+/// Rings whoever goes on with it.
+///
+/// # Errors
+/// Why nothing came of it, for a person.
+pub fn after(ordered: Ordered, pokes: &Pokes) -> Result<(), String> {
+    match ordered {
+        Ordered::Done { .. } => {
+            pokes.gate.notify_one();
+            pokes.relay.notify_one();
+            Ok(())
+        }
+        Ordered::Nothing { why } => {
+            tracing::info!(why, "nothing to do");
+            Ok(())
+        }
+        Ordered::Unknown => Err("there is no such plan version".to_owned()),
+    }
+}

@@ -1,0 +1,170 @@
+//! What people ask of an execution: roll back, resume, retry, cancel. Each is one transaction with its audit entry.
+
+use super::audit::{Entry, Record};
+use super::moves::{self, Compose};
+use super::{Store, StoreError, audit, commit, outbox, refused};
+use serde_json::json;
+use sqlx::Row;
+use std::sync::Arc;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Undo everything of the version.
+    Rollback,
+    /// Look at the gate again now.
+    Resume,
+    /// Try what failed again.
+    Retry,
+    /// Give up before anything was launched.
+    Cancel,
+}
+
+impl Verb {
+    /// As the audit log spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rollback => "rollback",
+            Self::Resume => "resume",
+            Self::Retry => "retry",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// Who asks what of which execution.
+#[derive(Clone)]
+pub struct Request {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan, where it is named: it must be the version's own.
+    pub plan_id: Option<String>,
+    /// The version.
+    pub plan_version: String,
+    /// What.
+    pub verb: Verb,
+    /// Who: `cli:<user>`, `message:<by>`.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// RFC 3339: now.
+    pub now: String,
+    /// Spells what is published.
+    pub compose: Arc<dyn Compose>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ordered {
+    /// Written down; this many legs move at once.
+    Done {
+        /// How many messages it made.
+        messages: usize,
+    },
+    /// It changes nothing.
+    Nothing {
+        /// Why.
+        why: String,
+    },
+    /// There is no such execution.
+    Unknown,
+}
+
+impl Store {
+    /// Carries a request out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn control(&self, request: &Request) -> Result<Ordered, StoreError> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query(
+            "-- control.find
+             SELECT id, gate FROM execution
+             WHERE tenant_id = $1 AND plan_version = $2 AND ($3::text IS NULL OR plan_id = $3) FOR UPDATE",
+        )
+        .bind(&request.tenant_id)
+        .bind(&request.plan_version)
+        .bind(&request.plan_id)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(refused("control.find"))?;
+        let Some(row) = row else {
+            return Ok(Ordered::Unknown);
+        };
+        let (id, gate): (i64, String) = (row.get("id"), row.get("gate"));
+        let ordered = match (request.verb, gate.as_str()) {
+            (Verb::Resume, "pending" | "blocked") => {
+                set_gate(&mut tx, id, None).await?;
+                Ordered::Done { messages: 0 }
+            }
+            (Verb::Cancel | Verb::Rollback, "pending" | "blocked") => {
+                set_gate(&mut tx, id, Some("cancelled")).await?;
+                Ordered::Done { messages: 0 }
+            }
+            (Verb::Rollback | Verb::Retry | Verb::Resume, "open") => self::turn(&mut tx, id, request).await?,
+            (Verb::Cancel, "open") => Ordered::Nothing {
+                why: "it was launched already; use rollback".to_owned(),
+            },
+            (Verb::Retry, "pending" | "blocked") => Ordered::Nothing {
+                why: "nothing was launched yet; use resume to ask the gate again".to_owned(),
+            },
+            (_, gate) => Ordered::Nothing {
+                why: format!("the execution is {gate}"),
+            },
+        };
+        let record = Record {
+            tenant_id: request.tenant_id.clone(),
+            entry: Entry {
+                at: request.now.clone(),
+                actor: request.by.clone(),
+                action: format!("control.{}", request.verb.as_str()),
+                plan_version: Some(request.plan_version.clone()),
+                leg: None,
+                detail: json!({ "reason": request.reason, "came_to": format!("{ordered:?}") }),
+            },
+        };
+        audit::append(&mut tx, &[record]).await?;
+        commit(tx, "control").await?;
+        Ok(ordered)
+    }
+}
+
+async fn set_gate(conn: &mut super::Conn, id: i64, to: Option<&str>) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- control.gate
+         UPDATE execution SET gate = coalesce($2, gate), gate_at = clock_timestamp(), gate_lease = NULL,
+                gate_token = gate_token + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(to)
+    .execute(conn)
+    .await
+    .map_err(refused("control.gate"))?;
+    Ok(())
+}
+
+async fn turn(conn: &mut super::Conn, id: i64, request: &Request) -> Result<Ordered, StoreError> {
+    let mut executions = moves::lock(conn, &[id]).await?;
+    let Some(execution) = executions.first_mut() else {
+        return Ok(Ordered::Nothing {
+            why: "it has no legs".to_owned(),
+        });
+    };
+    let effects = match request.verb {
+        Verb::Rollback => execution.saga.roll_back(),
+        Verb::Retry | Verb::Resume => execution.saga.retry(),
+        Verb::Cancel => Vec::new(),
+    };
+    if effects.is_empty() {
+        return Ok(Ordered::Nothing {
+            why: format!("nothing of it can be changed by {}", request.verb.as_str()),
+        });
+    }
+    let messages = moves::carry_out(conn, request.compose.as_ref(), execution, None, &effects).await?;
+    moves::save_execution(conn, execution).await?;
+    outbox::put(conn, &messages).await?;
+    Ok(Ordered::Done {
+        messages: messages.len(),
+    })
+}

@@ -1,0 +1,336 @@
+//! Executions that wait for the gate: leased one by one, their verdicts kept, their legs made when it opens.
+//!
+//! Must not judge (domain::gate does) nor ask anybody (service::gatekeeper does).
+
+use super::audit::{Entry, Record};
+use super::moves::{self, Compose, ExecutionRow};
+use super::outbox::{self, Message};
+use super::{Conn, Store, StoreError, audit, commit, parse_text, refused, to_json};
+use crate::domain::gate::{Check, Outcome};
+use crate::domain::saga::Saga;
+use crate::domain::spec::LegSpec;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::Row;
+use std::time::Duration;
+
+/// An execution whose gate is to be asked, leased.
+#[derive(Debug, Clone)]
+pub struct GateJob {
+    /// Its id.
+    pub execution_id: i64,
+    /// Fences the lease.
+    pub token: i64,
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan version.
+    pub plan_version: String,
+    /// The plan as it came.
+    pub payload: Value,
+    /// What an approval is bound to.
+    pub payload_hash: String,
+    /// Of the message.
+    pub traceparent: Option<String>,
+    /// Whether the tenant ever launched anything.
+    pub launched_before: bool,
+    /// Who approved this payload, if anyone.
+    pub approved_by: Option<String>,
+}
+
+/// What a look at the gate ends in.
+pub enum GateResult {
+    /// Not yet: ask again after this long; `blocked` is published when it changed.
+    Closed {
+        /// Nobody but a change outside can open it.
+        blocked: bool,
+        /// When to ask again.
+        again_in: Duration,
+        /// `execution.blocked`, `execution.touchpoint`.
+        messages: Vec<Message>,
+        /// A launch approval is needed: what a person is asked to do.
+        ask: Option<String>,
+    },
+    /// Go: the legs, in the plan's order, with their platforms' positions.
+    Open {
+        /// The saga over them, not started.
+        saga: Saga,
+        /// One per leg.
+        legs: Vec<(LegSpec, u8)>,
+    },
+}
+
+impl Store {
+    /// Leases executions whose gate is due, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lease_gates(&self, limit: i64, lease: Duration) -> Result<Vec<GateJob>, StoreError> {
+        let rows = sqlx::query(
+            "-- gate.lease
+             WITH due AS (
+                 SELECT id FROM execution
+                 WHERE gate IN ('pending', 'blocked') AND gate_at <= clock_timestamp()
+                   AND (gate_lease IS NULL OR gate_lease < clock_timestamp())
+                 ORDER BY gate_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+             UPDATE execution e
+             SET gate_lease = clock_timestamp() + make_interval(secs => $2), gate_token = gate_token + 1
+             FROM due WHERE e.id = due.id
+             RETURNING e.id, e.gate_token, e.tenant_id, e.plan_version, e.payload, e.payload_hash, e.traceparent,
+                 EXISTS (SELECT FROM tenant t WHERE t.tenant_id = e.tenant_id AND t.first_launch_at IS NOT NULL) AS launched,
+                 (SELECT p.resolved_by FROM touchpoint p WHERE p.execution_id = e.id AND p.kind = 'launch_approval'
+                     AND p.payload_hash = e.payload_hash AND p.resolution = 'approve' LIMIT 1) AS approved_by",
+        )
+        .bind(limit)
+        .bind(lease.as_secs_f64())
+        .fetch_all(self.pool())
+        .await
+        .map_err(refused("gate.lease"))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| GateJob {
+                execution_id: row.get("id"),
+                token: row.get("gate_token"),
+                tenant_id: row.get("tenant_id"),
+                plan_version: row.get("plan_version"),
+                payload: row.get("payload"),
+                payload_hash: row.get("payload_hash"),
+                traceparent: row.get("traceparent"),
+                launched_before: row.get("launched"),
+                approved_by: row.get("approved_by"),
+            })
+            .collect())
+    }
+
+    /// Writes down what the gate said. `false`: the lease was lost, nothing was written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn record_gate(
+        &self,
+        compose: &dyn Compose,
+        job: &GateJob,
+        checks: &[Check],
+        result: GateResult,
+        now: &str,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let (gate, again_in) = match &result {
+            GateResult::Closed {
+                blocked, again_in, ..
+            } => (
+                if *blocked { "blocked" } else { "pending" },
+                again_in.as_secs_f64(),
+            ),
+            GateResult::Open { .. } => ("open", 0.0),
+        };
+        let held = sqlx::query(
+            "-- gate.record
+             UPDATE execution SET gate = $3, gate_lease = NULL, gate_at = clock_timestamp() + make_interval(secs => $4),
+                    gate_opened_at = CASE WHEN $3 = 'open' THEN clock_timestamp() END
+             WHERE id = $1 AND gate_token = $2 AND gate IN ('pending', 'blocked')",
+        )
+        .bind(job.execution_id)
+        .bind(job.token)
+        .bind(gate)
+        .bind(again_in)
+        .execute(&mut *tx)
+        .await
+        .map_err(refused("gate.record"))?;
+        if held.rows_affected() != 1 {
+            return Ok(false);
+        }
+        let changed = record_checks(&mut tx, job.execution_id, checks).await?;
+        let opened = matches!(result, GateResult::Open { .. });
+        match result {
+            GateResult::Closed { messages, ask, .. } => {
+                if let Some(what_to_do) = ask {
+                    ask_for_approval(&mut tx, job, &what_to_do).await?;
+                }
+                outbox::put(&mut tx, &messages).await?;
+            }
+            GateResult::Open { saga, legs } => open(&mut tx, compose, job, saga, &legs).await?,
+        }
+        if changed || opened {
+            let record = Record {
+                tenant_id: job.tenant_id.clone(),
+                entry: Entry {
+                    at: now.to_owned(),
+                    actor: "service".to_owned(),
+                    action: format!("gate.{gate}"),
+                    plan_version: Some(job.plan_version.clone()),
+                    leg: None,
+                    detail: json!({ "checks": checks }),
+                },
+            };
+            audit::append(&mut tx, &[record]).await?;
+        }
+        commit(tx, "gate.record").await?;
+        Ok(true)
+    }
+
+    /// The verdicts kept for an execution.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn gate_checks(&self, execution_id: i64) -> Result<Vec<Check>, StoreError> {
+        let rows = sqlx::query(
+            "-- gate.checks
+             SELECT check_name, outcome, reason, remedy, age_s FROM gate_check WHERE execution_id = $1 ORDER BY check_name",
+        )
+        .bind(execution_id)
+        .fetch_all(self.pool())
+        .await
+        .map_err(refused("gate.checks"))?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Check {
+                    outcome: parse_text(
+                        "gate_check",
+                        execution_id,
+                        "outcome",
+                        row.get("outcome"),
+                        Outcome::parse,
+                    )?,
+                    check: row.get("check_name"),
+                    reason: row.get("reason"),
+                    remedy: row.get("remedy"),
+                    age_s: row.get("age_s"),
+                })
+            })
+            .collect()
+    }
+}
+
+/// Keeps the latest verdicts; whether any outcome or reason changed.
+async fn record_checks(conn: &mut Conn, execution_id: i64, checks: &[Check]) -> Result<bool, StoreError> {
+    let column = |f: fn(&Check) -> &str| checks.iter().map(f).collect::<Vec<_>>();
+    let ages: Vec<i64> = checks.iter().map(|c| c.age_s).collect();
+    let gone = sqlx::query(
+        "-- gate.checks_gone
+         DELETE FROM gate_check WHERE execution_id = $1 AND NOT (check_name = ANY($2))",
+    )
+    .bind(execution_id)
+    .bind(column(|c| &c.check))
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("gate.checks_gone"))?;
+    let changed: i64 = sqlx::query_scalar(
+        "-- gate.checks_kept
+         WITH new AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+                          AS n (check_name, outcome, reason, remedy, age_s)),
+              old AS (SELECT check_name, outcome, reason FROM gate_check WHERE execution_id = $1),
+              kept AS (
+                  INSERT INTO gate_check (execution_id, check_name, outcome, reason, remedy, age_s)
+                  SELECT $1, * FROM new
+                  ON CONFLICT (execution_id, check_name) DO UPDATE SET outcome = excluded.outcome,
+                      reason = excluded.reason, remedy = excluded.remedy, age_s = excluded.age_s,
+                      checked_at = clock_timestamp())
+         SELECT count(*) FROM new LEFT JOIN old USING (check_name)
+         WHERE old.outcome IS DISTINCT FROM new.outcome OR old.reason IS DISTINCT FROM new.reason",
+    )
+    .bind(execution_id)
+    .bind(column(|c| &c.check))
+    .bind(column(|c| c.outcome.as_str()))
+    .bind(column(|c| &c.reason))
+    .bind(column(|c| &c.remedy))
+    .bind(ages)
+    .fetch_one(conn)
+    .await
+    .map_err(refused("gate.checks_kept"))?;
+    Ok(changed > 0 || gone.rows_affected() > 0)
+}
+
+async fn ask_for_approval(conn: &mut Conn, job: &GateJob, what_to_do: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- gate.ask
+         INSERT INTO touchpoint (execution_id, kind, payload_hash, what_to_do) VALUES ($1, 'launch_approval', $2, $3)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(job.execution_id)
+    .bind(&job.payload_hash)
+    .bind(what_to_do)
+    .execute(conn)
+    .await
+    .map_err(refused("gate.ask"))?;
+    Ok(())
+}
+
+/// Makes the legs and starts the saga.
+async fn open(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    job: &GateJob,
+    mut saga: Saga,
+    legs: &[(LegSpec, u8)],
+) -> Result<(), StoreError> {
+    let effects = saga.start();
+    let row = sqlx::query(
+        "-- gate.open
+         UPDATE execution SET saga = $2 WHERE id = $1
+         RETURNING plan_id, revision, traceparent,
+             to_char(approved_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS approved_at",
+    )
+    .bind(job.execution_id)
+    .bind(to_json(&saga))
+    .fetch_one(&mut *conn)
+    .await
+    .map_err(refused("gate.open"))?;
+    let mut execution = ExecutionRow {
+        id: job.execution_id,
+        tenant_id: job.tenant_id.clone(),
+        plan_id: row.get("plan_id"),
+        plan_version: job.plan_version.clone(),
+        approved_at: row.get("approved_at"),
+        traceparent: row.get("traceparent"),
+        revision: row.get("revision"),
+        saga,
+    };
+    insert_legs(conn, &execution, legs).await?;
+    let messages = moves::carry_out(conn, compose, &mut execution, None, &effects).await?;
+    outbox::put(conn, &messages).await?;
+    moves::save_execution(conn, &execution).await?;
+    sqlx::query(
+        "-- gate.first_launch
+         UPDATE tenant SET first_launch_at = clock_timestamp() WHERE tenant_id = $1 AND first_launch_at IS NULL",
+    )
+    .bind(&job.tenant_id)
+    .execute(conn)
+    .await
+    .map_err(refused("gate.first_launch"))?;
+    Ok(())
+}
+
+async fn insert_legs(
+    conn: &mut Conn,
+    execution: &ExecutionRow,
+    legs: &[(LegSpec, u8)],
+) -> Result<(), StoreError> {
+    let platforms: Vec<&str> = legs.iter().map(|(s, _)| s.key.platform.as_str()).collect();
+    let keys: Vec<&str> = legs
+        .iter()
+        .map(|(s, _)| s.key.logical_campaign_key.as_str())
+        .collect();
+    let positions: Vec<i16> = legs.iter().map(|(_, p)| i16::from(*p)).collect();
+    let ordinals: Vec<i32> = (0..).take(legs.len()).collect();
+    let specs: Vec<Value> = legs.iter().map(|(s, _)| to_json(s)).collect();
+    let starts: Vec<DateTime<Utc>> = legs.iter().map(|(s, _)| s.campaign.schedule.start).collect();
+    sqlx::query(
+        "-- gate.legs
+         INSERT INTO leg (execution_id, tenant_id, plan_version, platform, logical_campaign_key, position, ordinal, spec,
+                          starts_at)
+         SELECT $1, $2, $3, * FROM unnest($4::text[], $5::text[], $6::smallint[], $7::int[], $8::jsonb[], $9::timestamptz[])",
+    )
+    .bind(execution.id)
+    .bind(&execution.tenant_id)
+    .bind(&execution.plan_version)
+    .bind(platforms)
+    .bind(keys)
+    .bind(positions)
+    .bind(ordinals)
+    .bind(specs)
+    .bind(starts)
+    .execute(conn)
+    .await
+    .map_err(refused("gate.legs"))?;
+    Ok(())
+}

@@ -1,0 +1,346 @@
+//! Taking messages in: the inbox row, the execution and the audit entry in one transaction, before the offset is stored.
+//!
+//! Must not validate (wire did) and must not drop anything: what cannot be read becomes a dead letter.
+
+use super::audit::{Entry, Record};
+use super::outbox::{self, Message};
+use super::{Conn, Store, StoreError, audit, commit, refused};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::Row;
+
+/// A plan as intake hands it over.
+#[derive(Debug, Clone)]
+pub struct NewPlan {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// The version.
+    pub plan_version: String,
+    /// The whole message.
+    pub payload: Value,
+    /// Of its content without `approved_at` and `approved_by`: approving the same content again is no amendment.
+    pub payload_hash: String,
+    /// When it was approved.
+    pub approved_at: DateTime<Utc>,
+    /// By whom.
+    pub approved_by: String,
+    /// The producer's id of the message.
+    pub event_id: Option<String>,
+    /// From approval on.
+    pub sla_s: i64,
+    /// Of the message.
+    pub traceparent: Option<String>,
+    /// RFC 3339: now.
+    pub now: String,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// A new execution.
+    New,
+    /// The same content as before: nothing to do, except to ask a closed gate again.
+    Again,
+    /// Other content, approved later, before anything was launched: it replaced the earlier one.
+    Amended,
+    /// Other content, approved later, after the launch began: held for a person.
+    AmendedTooLate,
+    /// Other content, approved earlier than what we have: it must not revert it.
+    Older {
+        /// When ours was approved.
+        ours: DateTime<Utc>,
+    },
+    /// The version belongs to another plan.
+    OtherPlan {
+        /// That plan.
+        plan_id: String,
+    },
+}
+
+impl Taken {
+    /// As the audit log spells it.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::New => "plan.accepted",
+            Self::Again => "plan.seen_again",
+            Self::Amended => "plan.amended",
+            Self::AmendedTooLate => "plan.amendment_held",
+            Self::Older { .. } => "plan.older_refused",
+            Self::OtherPlan { .. } => "plan.other_plan_refused",
+        }
+    }
+}
+
+impl Store {
+    /// Takes a plan in.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed, and the message must come again.
+    pub async fn take_plan(&self, plan: &NewPlan) -> Result<Taken, StoreError> {
+        let mut tx = self.begin().await?;
+        let seen = inbox(
+            &mut tx,
+            "plan.approved",
+            &format!(
+                "{}/{}@{}#{}",
+                plan.tenant_id,
+                plan.plan_version,
+                plan.approved_at.to_rfc3339(),
+                plan.payload_hash
+            ),
+            plan.event_id.as_deref(),
+        )
+        .await?;
+        let existing = sqlx::query(
+            "-- intake.existing
+             SELECT id, plan_id, payload_hash, approved_at, gate FROM execution
+             WHERE tenant_id = $1 AND plan_version = $2 FOR UPDATE",
+        )
+        .bind(&plan.tenant_id)
+        .bind(&plan.plan_version)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(refused("intake.existing"))?;
+        let taken = match existing {
+            None => insert(&mut tx, plan).await?,
+            Some(row) => meet(&mut tx, plan, &row).await?,
+        };
+        let record = Record {
+            tenant_id: plan.tenant_id.clone(),
+            entry: Entry {
+                at: plan.now.clone(),
+                actor: format!("message:{}", plan.approved_by),
+                action: taken.action().to_owned(),
+                plan_version: Some(plan.plan_version.clone()),
+                leg: None,
+                detail: json!({
+                    "plan_id": plan.plan_id, "payload_hash": plan.payload_hash, "event_id": plan.event_id,
+                    "approved_at": plan.approved_at.to_rfc3339(), "seen": seen,
+                }),
+            },
+        };
+        audit::append(&mut tx, &[record]).await?;
+        commit(tx, "intake.take_plan").await?;
+        Ok(taken)
+    }
+
+    /// Keeps what could not be read: the raw bytes and the reason go to the dead-letter topic.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn dead_letter(&self, message: Message) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        outbox::put(&mut tx, &[message]).await?;
+        commit(tx, "intake.dead_letter").await
+    }
+
+    /// A person's decision on a launch. `None`: there is no such execution.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn decide(&self, decision: &Decision) -> Result<Option<Decided>, StoreError> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query(
+            "-- intake.decide_on
+             SELECT id, payload_hash, gate FROM execution
+             WHERE tenant_id = $1 AND plan_version = $2 AND ($3::text IS NULL OR plan_id = $3) FOR UPDATE",
+        )
+        .bind(&decision.tenant_id)
+        .bind(&decision.plan_version)
+        .bind(&decision.plan_id)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(refused("intake.decide_on"))?;
+        let Some(row) = row else { return Ok(None) };
+        let (execution_id, gate): (i64, String) = (row.get("id"), row.get("gate"));
+        if gate == "open" || gate == "cancelled" {
+            return Ok(Some(Decided::TooLate { gate }));
+        }
+        let resolution = if decision.approve { "approve" } else { "reject" };
+        sqlx::query(
+            "-- intake.decide
+             WITH open AS (
+                 UPDATE touchpoint SET resolved_at = clock_timestamp(), resolution = $2, resolved_by = $3, reason = $4
+                 WHERE execution_id = $1 AND kind = 'launch_approval' AND resolved_at IS NULL RETURNING id)
+             INSERT INTO touchpoint (execution_id, kind, payload_hash, what_to_do, resolved_at, resolution, resolved_by, reason)
+             SELECT $1, 'launch_approval', $5, '', clock_timestamp(), $2, $3, $4 WHERE NOT EXISTS (SELECT FROM open)",
+        )
+        .bind(execution_id)
+        .bind(resolution)
+        .bind(&decision.by)
+        .bind(&decision.reason)
+        .bind(row.get::<String, _>("payload_hash"))
+        .execute(&mut *tx)
+        .await
+        .map_err(refused("intake.decide"))?;
+        sqlx::query(
+            "-- intake.decided_gate
+             UPDATE execution SET gate_at = clock_timestamp(), gate = CASE WHEN $2 THEN gate ELSE 'cancelled' END
+             WHERE id = $1",
+        )
+        .bind(execution_id)
+        .bind(decision.approve)
+        .execute(&mut *tx)
+        .await
+        .map_err(refused("intake.decided_gate"))?;
+        audit::append(&mut tx, &[decision.record(resolution)]).await?;
+        commit(tx, "intake.decide").await?;
+        Ok(Some(Decided::Recorded))
+    }
+}
+
+/// A person's decision on a launch.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan, where it is named.
+    pub plan_id: Option<String>,
+    /// The version.
+    pub plan_version: String,
+    /// Yes or no.
+    pub approve: bool,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// How it came: `cli` or `message`.
+    pub via: &'static str,
+    /// RFC 3339: now.
+    pub now: String,
+}
+
+impl Decision {
+    fn record(&self, resolution: &str) -> Record {
+        Record {
+            tenant_id: self.tenant_id.clone(),
+            entry: Entry {
+                at: self.now.clone(),
+                actor: format!("{}:{}", self.via, self.by),
+                action: format!("launch.{resolution}"),
+                plan_version: Some(self.plan_version.clone()),
+                leg: None,
+                detail: json!({ "reason": self.reason }),
+            },
+        }
+    }
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decided {
+    /// Written down; the gate is asked again.
+    Recorded,
+    /// The gate is open or cancelled already.
+    TooLate {
+        /// Which.
+        gate: String,
+    },
+}
+
+/// Notes that a message came; how many times it has by now.
+async fn inbox(conn: &mut Conn, topic: &str, key: &str, event_id: Option<&str>) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "-- intake.inbox
+         INSERT INTO inbox (topic, business_key, event_id) VALUES ($1, $2, $3)
+         ON CONFLICT (topic, business_key) DO UPDATE SET seen = inbox.seen + 1 RETURNING seen",
+    )
+    .bind(topic)
+    .bind(key)
+    .bind(event_id)
+    .fetch_one(conn)
+    .await
+    .map_err(refused("intake.inbox"))
+}
+
+async fn insert(conn: &mut Conn, plan: &NewPlan) -> Result<Taken, StoreError> {
+    sqlx::query(
+        "-- intake.insert
+         INSERT INTO execution (tenant_id, plan_id, plan_version, payload, payload_hash, approved_at, approved_by,
+                                deadline_at, traceparent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8), $9)",
+    )
+    .bind(&plan.tenant_id)
+    .bind(&plan.plan_id)
+    .bind(&plan.plan_version)
+    .bind(&plan.payload)
+    .bind(&plan.payload_hash)
+    .bind(plan.approved_at)
+    .bind(&plan.approved_by)
+    .bind(plan.sla_s as f64)
+    .bind(&plan.traceparent)
+    .execute(conn)
+    .await
+    .map_err(refused("intake.insert"))?;
+    Ok(Taken::New)
+}
+
+/// The version is known already.
+async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> Result<Taken, StoreError> {
+    let id: i64 = row.get("id");
+    let plan_id: String = row.get("plan_id");
+    let ours: DateTime<Utc> = row.get("approved_at");
+    let (hash, gate): (String, String) = (row.get("payload_hash"), row.get("gate"));
+    if plan_id != plan.plan_id {
+        return Ok(Taken::OtherPlan { plan_id });
+    }
+    if hash == plan.payload_hash {
+        sqlx::query(
+            "-- intake.again
+             UPDATE execution SET gate_at = CASE WHEN gate IN ('pending', 'blocked') THEN clock_timestamp() ELSE gate_at END
+             WHERE id = $1",
+        )
+        .bind(id)
+        .execute(conn)
+        .await
+        .map_err(refused("intake.again"))?;
+        return Ok(Taken::Again);
+    }
+    if plan.approved_at <= ours {
+        return Ok(Taken::Older { ours });
+    }
+    if gate == "open" {
+        return hold_amendment(conn, plan, id).await;
+    }
+    sqlx::query(
+        "-- intake.amend
+         UPDATE execution SET payload = $2, payload_hash = $3, approved_at = $4, approved_by = $5, gate = 'pending',
+                gate_at = clock_timestamp(), gate_token = gate_token + 1, gate_lease = NULL
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(&plan.payload)
+    .bind(&plan.payload_hash)
+    .bind(plan.approved_at)
+    .bind(&plan.approved_by)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("intake.amend"))?;
+    sqlx::query(
+        "-- intake.amend_touchpoints
+         UPDATE touchpoint SET resolved_at = clock_timestamp(), resolution = 'superseded'
+         WHERE execution_id = $1 AND resolved_at IS NULL",
+    )
+    .bind(id)
+    .execute(conn)
+    .await
+    .map_err(refused("intake.amend_touchpoints"))?;
+    Ok(Taken::Amended)
+}
+
+async fn hold_amendment(conn: &mut Conn, plan: &NewPlan, execution_id: i64) -> Result<Taken, StoreError> {
+    sqlx::query(
+        "-- intake.hold_amendment
+         INSERT INTO touchpoint (execution_id, kind, payload_hash, what_to_do) VALUES ($1, 'amendment', $2,
+            'an amended payload came after the launch began; publish it as a new plan version that supersedes this one')
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(execution_id)
+    .bind(&plan.payload_hash)
+    .execute(conn)
+    .await
+    .map_err(refused("intake.hold_amendment"))?;
+    Ok(Taken::AmendedTooLate)
+}

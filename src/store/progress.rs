@@ -1,0 +1,331 @@
+//! A worker's progress: intents before calls, outcomes after them, finished commands; many legs in one transaction.
+//!
+//! Each save names its lease token. Where the lease was lost, nothing of that save is written but its audit records and the
+//! ends of its own calls: what a call came to is never thrown away. Must not await anything but the database.
+
+use super::audit::Record;
+use super::moves::{self, Compose, LegReport};
+use super::{Conn, Store, StoreError, audit, commit, refused, to_json};
+use crate::domain::error::LegError;
+use crate::domain::manifest::Manifest;
+use crate::domain::saga::Report;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How a write call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The platform accepted it.
+    Done,
+    /// The platform said no.
+    Refused,
+    /// It had no effect for certain.
+    NotSent,
+    /// It may have had one.
+    Unknown,
+    /// A look-up found what it made.
+    Adopted,
+    /// A look-up found that it made nothing.
+    Void,
+}
+
+impl Ended {
+    /// As the row spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+            Self::Adopted => "adopted",
+            Self::Void => "void",
+        }
+    }
+}
+
+/// What happens to the command after a save.
+#[derive(Debug, Clone)]
+pub enum Then {
+    /// The worker goes on with it; the lease is renewed.
+    Continue,
+    /// Given back for later.
+    GiveBack {
+        /// How much later.
+        after: Duration,
+        /// For a person.
+        why: String,
+    },
+    /// Finished.
+    Finish {
+        /// What the saga hears.
+        report: Report,
+        /// Why, if it failed.
+        error: Option<Box<LegError>>,
+    },
+}
+
+/// The manifest as it shall be.
+#[derive(Debug, Clone)]
+pub struct ManifestSave {
+    /// All of it.
+    pub manifest: Manifest,
+    /// The spec is applied in full: it becomes the spec last applied.
+    pub spec: Option<Value>,
+    /// An outcome is unknown: not to be looked up before this has passed.
+    pub settle: Option<Duration>,
+    /// Look-ups that found nothing so far.
+    pub looks: i32,
+}
+
+/// One step of one command.
+#[derive(Debug, Clone)]
+pub struct Save {
+    /// The command.
+    pub command_id: Uuid,
+    /// Fences it.
+    pub token: i64,
+    /// Its leg.
+    pub leg_id: i64,
+    /// The lease must live this much longer, or nothing is written: longer than the calls that follow may take.
+    pub needs: Duration,
+    /// The manifest, if it changed.
+    pub manifest: Option<ManifestSave>,
+    /// Calls that ended.
+    pub ended: Vec<(Uuid, Ended)>,
+    /// Calls that are about to be made.
+    pub intents: Vec<(Uuid, Value)>,
+    /// For the audit log.
+    pub records: Vec<Record>,
+    /// And then?
+    pub then: Then,
+}
+
+/// Whether a save was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// It was.
+    Yes,
+    /// Another worker has the command, or the lease is about to end: stop, touch nothing.
+    LeaseLost,
+}
+
+impl Store {
+    /// Writes many steps in one transaction; one answer per save, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`]; none was written.
+    pub async fn save_progress(
+        &self,
+        compose: &dyn Compose,
+        saves: &[Save],
+        lease: Duration,
+        now: &str,
+    ) -> Result<Vec<Saved>, StoreError> {
+        let mut tx = self.begin().await?;
+        let held = hold(&mut tx, saves, lease).await?;
+        let kept: Vec<&Save> = saves
+            .iter()
+            .filter(|s| held.contains(&(s.command_id, s.token)))
+            .collect();
+        save_manifests(&mut tx, &kept).await?;
+        end_mutations(&mut tx, saves).await?;
+        intend_mutations(&mut tx, &kept).await?;
+        let reports: Vec<LegReport> = kept
+            .iter()
+            .filter_map(|save| match &save.then {
+                Then::Finish { report, error } => Some(LegReport {
+                    leg_id: save.leg_id,
+                    what: *report,
+                    error: error.as_deref().cloned(),
+                }),
+                Then::Continue | Then::GiveBack { .. } => None,
+            })
+            .collect();
+        let moved = moves::apply_reports(&mut tx, compose, &reports, now).await?;
+        let mut records: Vec<Record> = saves.iter().flat_map(|s| s.records.iter().cloned()).collect();
+        records.extend(moved);
+        audit::append(&mut tx, &records).await?;
+        commit(tx, "progress.save").await?;
+        Ok(saves
+            .iter()
+            .map(|s| {
+                if held.contains(&(s.command_id, s.token)) {
+                    Saved::Yes
+                } else {
+                    Saved::LeaseLost
+                }
+            })
+            .collect())
+    }
+}
+
+/// Renews, gives back or finishes the leases that are still held; which they were.
+async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSet<(Uuid, i64)>, StoreError> {
+    let mut order: Vec<&Save> = saves.iter().collect();
+    order.sort_by_key(|s| s.command_id);
+    let ids: Vec<Uuid> = order.iter().map(|s| s.command_id).collect();
+    let tokens: Vec<i64> = order.iter().map(|s| s.token).collect();
+    let needs: Vec<f64> = order.iter().map(|s| s.needs.as_secs_f64()).collect();
+    let (mut whats, mut afters, mut whys, mut reports) = (vec![], vec![], vec![], vec![]);
+    for save in &order {
+        let (what, after, why, report) = match &save.then {
+            Then::Continue => ("continue", None, None, None),
+            Then::GiveBack { after, why } => ("back", Some(after.as_secs_f64()), Some(why.as_str()), None),
+            Then::Finish { report, .. } => ("done", None, None, Some(report.as_str())),
+        };
+        whats.push(what);
+        afters.push(after);
+        whys.push(why);
+        reports.push(report);
+    }
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(
+        "-- progress.hold
+         UPDATE command c SET
+             state = CASE n.what WHEN 'done' THEN 'done' ELSE c.state END,
+             done_at = CASE n.what WHEN 'done' THEN clock_timestamp() END,
+             lease_until = CASE n.what WHEN 'continue' THEN clock_timestamp() + make_interval(secs => $8) END,
+             not_before = CASE n.what WHEN 'back' THEN clock_timestamp() + make_interval(secs => n.after) ELSE c.not_before END,
+             last_error = coalesce(n.why, c.last_error),
+             report = n.report
+         FROM unnest($1::uuid[], $2::bigint[], $3::float8[], $4::text[], $5::float8[], $6::text[], $7::text[])
+             AS n (id, token, needs, what, after, why, report)
+         WHERE c.id = n.id AND c.lease_token = n.token AND c.state = 'queued' AND c.lease_until IS NOT NULL
+           AND c.lease_until > clock_timestamp() + make_interval(secs => n.needs)
+         RETURNING c.id, c.lease_token",
+    )
+    .bind(ids)
+    .bind(tokens)
+    .bind(needs)
+    .bind(whats)
+    .bind(afters)
+    .bind(whys)
+    .bind(reports)
+    .bind(lease.as_secs_f64())
+    .fetch_all(conn)
+    .await
+    .map_err(refused("progress.hold"))?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn save_manifests(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreError> {
+    let mut rows: Vec<(&Save, &ManifestSave)> = saves
+        .iter()
+        .filter_map(|s| s.manifest.as_ref().map(|m| (*s, m)))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_by_key(|(save, _)| save.leg_id);
+    let text = |f: fn(&Manifest) -> &str| rows.iter().map(|(_, m)| f(&m.manifest)).collect::<Vec<_>>();
+    let legs: Vec<i64> = rows.iter().map(|(s, _)| s.leg_id).collect();
+    let campaign_ids: Vec<Option<&str>> = rows.iter().map(|(_, m)| m.manifest.campaign_id()).collect();
+    let modes: Vec<Option<&str>> = rows
+        .iter()
+        .map(|(_, m)| m.manifest.tracking_mode.map(|t| t.as_str()))
+        .collect();
+    let specs: Vec<Option<&Value>> = rows.iter().map(|(_, m)| m.spec.as_ref()).collect();
+    let revisions: Vec<i64> = rows.iter().map(|(_, m)| m.manifest.revision).collect();
+    let counts: Vec<i64> = rows.iter().map(|(_, m)| m.manifest.mutation_count).collect();
+    let objects: Vec<Value> = rows.iter().map(|(_, m)| to_json(&m.manifest.objects)).collect();
+    let settles: Vec<Option<f64>> = rows
+        .iter()
+        .map(|(_, m)| m.settle.map(|d| d.as_secs_f64()))
+        .collect();
+    let looks: Vec<i32> = rows.iter().map(|(_, m)| m.looks).collect();
+    sqlx::query(
+        "-- progress.manifests
+         INSERT INTO execution_manifest (leg_id, tenant_id, plan_version, platform, logical_campaign_key, account_id,
+             campaign_name, platform_campaign_id, tracking_mode, spec, revision, mutation_count, objects, unknown_until,
+             unresolved_looks)
+         SELECT n.leg_id, n.tenant, n.version, n.platform, n.key, n.account, n.name, n.campaign, n.mode, n.spec, n.revision,
+                n.mutations, n.objects, clock_timestamp() + make_interval(secs => n.settle), n.looks
+         FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                     $9::text[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::jsonb[], $14::float8[], $15::int[])
+             AS n (leg_id, tenant, version, platform, key, account, name, campaign, mode, spec, revision, mutations,
+                   objects, settle, looks)
+         ON CONFLICT (leg_id) DO UPDATE SET
+             platform_campaign_id = coalesce(excluded.platform_campaign_id, execution_manifest.platform_campaign_id),
+             tracking_mode = coalesce(excluded.tracking_mode, execution_manifest.tracking_mode),
+             spec = coalesce(excluded.spec, execution_manifest.spec), revision = excluded.revision,
+             mutation_count = excluded.mutation_count, objects = excluded.objects,
+             unknown_until = excluded.unknown_until, unresolved_looks = excluded.unresolved_looks,
+             updated_at = clock_timestamp()",
+    )
+    .bind(legs)
+    .bind(text(|m| m.leg.tenant_id.as_str()))
+    .bind(text(|m| m.leg.plan_version.as_str()))
+    .bind(text(|m| m.leg.platform.as_str()))
+    .bind(text(|m| m.leg.logical_campaign_key.as_str()))
+    .bind(text(|m| &m.account_id))
+    .bind(text(|m| &m.campaign_name))
+    .bind(campaign_ids)
+    .bind(modes)
+    .bind(specs)
+    .bind(revisions)
+    .bind(counts)
+    .bind(objects)
+    .bind(settles)
+    .bind(looks)
+    .execute(conn)
+    .await
+    .map_err(refused("progress.manifests"))?;
+    Ok(())
+}
+
+async fn end_mutations(conn: &mut Conn, saves: &[Save]) -> Result<(), StoreError> {
+    let ended: Vec<(Uuid, &str)> = saves
+        .iter()
+        .flat_map(|s| s.ended.iter().map(|(id, e)| (*id, e.as_str())))
+        .collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let (ids, states): (Vec<Uuid>, Vec<&str>) = ended.into_iter().unzip();
+    sqlx::query(
+        "-- progress.ended
+         UPDATE mutation m SET state = n.state, ended_at = clock_timestamp()
+         FROM unnest($1::uuid[], $2::text[]) AS n (id, state)
+         WHERE m.id = n.id AND m.state IN ('in_flight', 'unknown')",
+    )
+    .bind(ids)
+    .bind(states)
+    .execute(conn)
+    .await
+    .map_err(refused("progress.ended"))?;
+    Ok(())
+}
+
+async fn intend_mutations(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreError> {
+    let (mut ids, mut legs, mut commands, mut tokens, mut requests) =
+        (vec![], vec![], vec![], vec![], vec![]);
+    for save in saves {
+        for (id, request) in &save.intents {
+            ids.push(*id);
+            legs.push(save.leg_id);
+            commands.push(save.command_id);
+            tokens.push(save.token);
+            requests.push(request);
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "-- progress.intents
+         INSERT INTO mutation (id, leg_id, command_id, lease_token, request)
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::jsonb[])
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(ids)
+    .bind(legs)
+    .bind(commands)
+    .bind(tokens)
+    .bind(requests)
+    .execute(conn)
+    .await
+    .map_err(refused("progress.intents"))?;
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! What people and clocks look at: executions, legs, commands, touchpoints, flights that begin.
+//!
+//! Must not be used to decide anything that is then written elsewhere: writes check their own preconditions.
+
+use super::moves::{Compose, LegFact, leg_facts};
+use super::moves::{LegReport, apply_reports, manifest_of};
+use super::{Store, StoreError, audit, commit, parse_json, refused};
+use crate::domain::error::LegError;
+use crate::domain::manifest::Manifest;
+use crate::domain::saga::{Report, Saga};
+use crate::domain::spec::LegSpec;
+use crate::domain::tenant::Tenant;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::Row;
+
+/// An execution at a glance.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExecutionView {
+    /// Its row.
+    pub id: i64,
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// The version.
+    pub plan_version: String,
+    /// `pending`, `blocked`, `open`, `cancelled`.
+    pub gate: String,
+    /// When the payload was approved.
+    pub approved_at: DateTime<Utc>,
+    /// By whom.
+    pub approved_by: String,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+    /// When the gate opened.
+    pub gate_opened_at: Option<DateTime<Utc>>,
+    /// When it came to rest.
+    pub settled_at: Option<DateTime<Utc>>,
+    /// How it came to rest; none: it moves, or waits for the gate.
+    pub settled: Option<String>,
+    /// The SLA's.
+    pub deadline_at: DateTime<Utc>,
+    /// The legs, counted.
+    #[serde(skip)]
+    pub saga: Option<Saga>,
+}
+
+/// A leg with what was made for it.
+#[derive(Debug, Clone, Serialize)]
+pub struct LegView {
+    /// The platform.
+    pub platform: String,
+    /// The planner's key.
+    pub logical_campaign_key: String,
+    /// Where it stands.
+    pub state: String,
+    /// Why it failed.
+    pub error: Option<LegError>,
+    /// What was made; none: nothing was.
+    pub manifest: Option<Manifest>,
+    /// Its open command: kind, attempts, seconds until it is due, last error.
+    pub waiting: Option<Waiting>,
+}
+
+/// A command that is not finished.
+#[derive(Debug, Clone, Serialize)]
+pub struct Waiting {
+    /// `build`, `activate`, `undo`.
+    pub command: String,
+    /// How often it was leased.
+    pub attempts: i32,
+    /// Seconds until it is tried (again); 0: it is due or being worked on.
+    pub due_in_s: f64,
+    /// Why it was given back.
+    pub last_error: Option<String>,
+}
+
+/// A place where a person must act, or has.
+#[derive(Debug, Clone, Serialize)]
+pub struct TouchpointView {
+    /// Its row.
+    pub id: i64,
+    /// The tenant.
+    pub tenant_id: String,
+    /// The version.
+    pub plan_version: String,
+    /// `launch_approval` …
+    pub kind: String,
+    /// For a person.
+    pub what_to_do: String,
+    /// Since when.
+    pub opened_at: DateTime<Utc>,
+    /// Until when.
+    pub resolved_at: Option<DateTime<Utc>>,
+    /// How.
+    pub resolution: Option<String>,
+    /// By whom.
+    pub resolved_by: Option<String>,
+}
+
+/// A scheduled leg whose start has come.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// The leg.
+    pub leg_id: i64,
+    /// What it should look like.
+    pub spec: LegSpec,
+    /// What was made.
+    pub manifest: Manifest,
+    /// The client.
+    pub tenant: Tenant,
+}
+
+impl Store {
+    /// Executions, the newest first; of one tenant or one version where named.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn executions(
+        &self,
+        tenant: Option<&str>,
+        plan_version: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<ExecutionView>, StoreError> {
+        let rows = sqlx::query(
+            "-- views.executions
+             SELECT id, tenant_id, plan_id, plan_version, gate, approved_at, approved_by, received_at, gate_opened_at,
+                    settled_at, settled, deadline_at, saga
+             FROM execution
+             WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR plan_version = $2)
+             ORDER BY received_at DESC LIMIT $3",
+        )
+        .bind(tenant)
+        .bind(plan_version)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+        .map_err(refused("views.executions"))?;
+        rows.into_iter()
+            .map(|row| {
+                let id: i64 = row.get("id");
+                let saga: Option<serde_json::Value> = row.get("saga");
+                Ok(ExecutionView {
+                    id,
+                    tenant_id: row.get("tenant_id"),
+                    plan_id: row.get("plan_id"),
+                    plan_version: row.get("plan_version"),
+                    gate: row.get("gate"),
+                    approved_at: row.get("approved_at"),
+                    approved_by: row.get("approved_by"),
+                    received_at: row.get("received_at"),
+                    gate_opened_at: row.get("gate_opened_at"),
+                    settled_at: row.get("settled_at"),
+                    settled: row.get("settled"),
+                    deadline_at: row.get("deadline_at"),
+                    saga: saga.map(|s| parse_json("execution", id, "saga", s)).transpose()?,
+                })
+            })
+            .collect()
+    }
+
+    /// The legs of an execution, in the plan's order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn legs(&self, execution_id: i64, limit: i64) -> Result<Vec<LegView>, StoreError> {
+        let rows = sqlx::query(
+            "-- views.legs
+             SELECT l.id, l.platform, l.logical_campaign_key, l.state, l.error, l.spec,
+                    m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode, m.objects,
+                    c.kind, c.attempts, c.last_error,
+                    greatest(extract(epoch FROM c.not_before - clock_timestamp()), 0)::float8 AS due_in_s
+             FROM leg l LEFT JOIN execution_manifest m ON m.leg_id = l.id
+                  LEFT JOIN LATERAL (SELECT * FROM command WHERE leg_id = l.id AND state = 'queued'
+                                     ORDER BY accepted_at DESC LIMIT 1) c ON true
+             WHERE l.execution_id = $1 ORDER BY l.ordinal LIMIT $2",
+        )
+        .bind(execution_id)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+        .map_err(refused("views.legs"))?;
+        rows.into_iter()
+            .map(|row| {
+                let id: i64 = row.get("id");
+                let spec: LegSpec = parse_json("leg", id, "spec", row.get("spec"))?;
+                let error: Option<serde_json::Value> = row.get("error");
+                let command: Option<String> = row.get("kind");
+                Ok(LegView {
+                    platform: row.get("platform"),
+                    logical_campaign_key: row.get("logical_campaign_key"),
+                    state: row.get("state"),
+                    error: error.map(|e| parse_json("leg", id, "error", e)).transpose()?,
+                    manifest: manifest_of(&row, id, &spec)?,
+                    waiting: command.map(|command| Waiting {
+                        command,
+                        attempts: row.get("attempts"),
+                        due_in_s: row.get("due_in_s"),
+                        last_error: row.get("last_error"),
+                    }),
+                })
+            })
+            .collect()
+    }
+
+    /// Touchpoints, the oldest first; only open ones unless asked.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn touchpoints(
+        &self,
+        tenant: Option<&str>,
+        also_resolved: bool,
+    ) -> Result<Vec<TouchpointView>, StoreError> {
+        let rows = sqlx::query(
+            "-- views.touchpoints
+             SELECT p.id, e.tenant_id, e.plan_version, p.kind, p.what_to_do, p.opened_at, p.resolved_at, p.resolution,
+                    p.resolved_by
+             FROM touchpoint p JOIN execution e ON e.id = p.execution_id
+             WHERE ($1::text IS NULL OR e.tenant_id = $1) AND ($2 OR p.resolved_at IS NULL)
+             ORDER BY p.opened_at LIMIT 1000",
+        )
+        .bind(tenant)
+        .bind(also_resolved)
+        .fetch_all(self.pool())
+        .await
+        .map_err(refused("views.touchpoints"))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| TouchpointView {
+                id: row.get("id"),
+                tenant_id: row.get("tenant_id"),
+                plan_version: row.get("plan_version"),
+                kind: row.get("kind"),
+                what_to_do: row.get("what_to_do"),
+                opened_at: row.get("opened_at"),
+                resolved_at: row.get("resolved_at"),
+                resolution: row.get("resolution"),
+                resolved_by: row.get("resolved_by"),
+            })
+            .collect())
+    }
+
+    /// How many legs are in each state, and commands queued per platform: for the metrics.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn gauges(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
+        sqlx::query_as(
+            "-- views.gauges
+             SELECT 'commands_queued', platform, count(*) FROM command WHERE state = 'queued' GROUP BY platform
+             UNION ALL SELECT 'executions_waiting', gate, count(*) FROM execution WHERE gate IN ('pending', 'blocked') GROUP BY gate
+             UNION ALL SELECT 'touchpoints_open', kind, count(*) FROM touchpoint WHERE resolved_at IS NULL GROUP BY kind",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(refused("views.gauges"))
+    }
+
+    /// Legs as events tell of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn leg_facts(&self, execution_id: i64) -> Result<Vec<LegFact>, StoreError> {
+        let mut connection = self.connection().await?;
+        leg_facts(&mut connection, execution_id, None).await
+    }
+
+    /// Scheduled legs whose start has come; each is looked at again a minute later unless it moved.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due_watches(&self, limit: i64) -> Result<Vec<Watched>, StoreError> {
+        let rows = sqlx::query(
+            "-- views.due_watches
+             WITH due AS (SELECT id FROM leg WHERE watch_at <= clock_timestamp() AND state = 'scheduled'
+                          ORDER BY watch_at LIMIT $1 FOR UPDATE SKIP LOCKED),
+                  pushed AS (UPDATE leg SET watch_at = clock_timestamp() + interval '60 seconds' FROM due
+                             WHERE leg.id = due.id RETURNING leg.id, leg.tenant_id, leg.spec)
+             SELECT p.id, p.spec, t.document, m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode,
+                    m.objects
+             FROM pushed p JOIN tenant t ON t.tenant_id = p.tenant_id JOIN execution_manifest m ON m.leg_id = p.id",
+        )
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+        .map_err(refused("views.due_watches"))?;
+        let mut watched = Vec::with_capacity(rows.len());
+        for row in rows {
+            let leg_id: i64 = row.get("id");
+            let spec: LegSpec = parse_json("leg", leg_id, "spec", row.get("spec"))?;
+            if let Some(manifest) = manifest_of(&row, leg_id, &spec)? {
+                let tenant = parse_json(
+                    "tenant",
+                    spec.key.tenant_id.as_str(),
+                    "document",
+                    row.get("document"),
+                )?;
+                watched.push(Watched {
+                    leg_id,
+                    spec,
+                    manifest,
+                    tenant,
+                });
+            }
+        }
+        Ok(watched)
+    }
+
+    /// A clock's report on a leg without a command: its start has passed and the platform serves it, or refused it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn report_leg(
+        &self,
+        compose: &dyn Compose,
+        leg_id: i64,
+        what: Report,
+        error: Option<LegError>,
+        now: &str,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let records = apply_reports(&mut tx, compose, &[LegReport { leg_id, what, error }], now).await?;
+        audit::append(&mut tx, &records).await?;
+        commit(tx, "views.report_leg").await
+    }
+}

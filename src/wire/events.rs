@@ -1,0 +1,235 @@
+//! What we publish about executions and campaigns, as the contract spells it.
+
+use crate::domain::error::LegError;
+use crate::domain::gate::Check;
+use crate::domain::plan::{Period, Schedule};
+use crate::domain::saga::LegState;
+use crate::domain::tracking::Mode;
+use serde::{Deserialize, Serialize};
+
+/// `campaign.live` and `campaign.scheduled`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignEvent {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// Its version.
+    pub plan_version: String,
+    /// The platform.
+    pub platform: String,
+    /// The planner's key.
+    pub logical_campaign_key: String,
+    /// The account it lives in.
+    pub account_id: String,
+    /// The platform's id.
+    pub platform_campaign_id: String,
+    /// Its name there.
+    pub campaign_name: String,
+    /// What it is for.
+    pub objective: String,
+    /// What it may spend.
+    pub budget: BudgetOut,
+    /// When it runs.
+    pub schedule: Schedule,
+    /// How its clicks are tracked.
+    pub tracking_mode: Mode,
+    /// Counts applied changes.
+    pub manifest_revision: i64,
+    /// Write calls sent so far.
+    pub mutation_count: i64,
+}
+
+/// A budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetOut {
+    /// Decimal.
+    pub amount: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// A day, or the flight.
+    pub period: Period,
+}
+
+/// A leg in an execution's event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegOut {
+    /// The platform.
+    pub platform: String,
+    /// The planner's key.
+    pub logical_campaign_key: String,
+    /// Where it stands.
+    pub state: LegState,
+    /// The platform's id, if it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform_campaign_id: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<LegError>,
+}
+
+/// `execution.completed` and `execution.rolled_back`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutionEvent {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// Its version.
+    pub plan_version: String,
+    /// All of them, in the plan's order.
+    pub legs: Vec<LegOut>,
+}
+
+/// `execution.partial_failure`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartialFailure {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// Its version.
+    pub plan_version: String,
+    /// Whether it was an atomic launch.
+    pub atomic: bool,
+    /// What was done about it.
+    pub action: PartialAction,
+    /// All of them, in the plan's order.
+    pub legs: Vec<LegOut>,
+}
+
+/// What was done about a partial failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartialAction {
+    /// Atomic: everything was undone.
+    RolledBack,
+    /// The rest went on.
+    MarkedPartial,
+}
+
+/// `execution.blocked`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blocked {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// Its version.
+    pub plan_version: String,
+    /// Every check that did not pass.
+    pub checks: Vec<CheckOut>,
+}
+
+/// A check that did not pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckOut {
+    /// Which.
+    pub check: String,
+    /// `fail`, `unknown`, `waiting`.
+    pub outcome: String,
+    /// What was found.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl From<&Check> for CheckOut {
+    fn from(check: &Check) -> Self {
+        Self {
+            check: check.check.clone(),
+            outcome: check.outcome.as_str().to_owned(),
+            reason: check.reason.clone(),
+            remedy: check.remedy.clone(),
+        }
+    }
+}
+
+/// `execution.touchpoint`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Touchpoint {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// Its version.
+    pub plan_version: String,
+    /// Stable while it is open.
+    pub touchpoint_id: String,
+    /// `launch_approval`, `policy_disapproval`, `missing_asset` …
+    pub kind: String,
+    /// `opened` or `resolved`.
+    pub state: String,
+    /// For a person.
+    pub what_to_do: String,
+    /// The leg's platform, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// The leg's key, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logical_campaign_key: Option<String>,
+}
+
+/// `execution.escalated`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalated {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// Its version.
+    pub plan_version: String,
+    /// All of them, in the plan's order.
+    pub legs: Vec<LegOut>,
+    /// RFC 3339: since when.
+    pub since: String,
+    /// `PRE-<PLATFORM>-PAYER` for payer trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert_code: Option<String>,
+    /// Who is told.
+    pub route: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::schema;
+    use serde_json::Value;
+
+    /// Type → JSON → schema, and example → type → the same JSON.
+    fn tied<T: Serialize + serde::de::DeserializeOwned>(name: &str) {
+        let (_, text) = schema::ALL.iter().find(|(n, _)| *n == name).expect("a schema");
+        let schema_json: Value = serde_json::from_str(text).expect("JSON");
+        for example in schema_json["examples"].as_array().expect("examples") {
+            assert_eq!(schema::validate(name, example), [], "{name}");
+            let typed: T = serde_json::from_value(example.clone()).expect(name);
+            let again = serde_json::to_value(&typed).expect(name);
+            assert_eq!(&again, example, "{name}");
+        }
+    }
+
+    #[test]
+    fn types_and_schemas_agree() {
+        tied::<CampaignEvent>("campaign.live");
+        tied::<CampaignEvent>("campaign.scheduled");
+        tied::<ExecutionEvent>("execution.completed");
+        tied::<ExecutionEvent>("execution.rolled_back");
+        tied::<PartialFailure>("execution.partial_failure");
+        tied::<Blocked>("execution.blocked");
+        tied::<Touchpoint>("execution.touchpoint");
+        tied::<Escalated>("execution.escalated");
+        tied::<crate::wire::command::LaunchCommand>("launch.command");
+        tied::<crate::wire::control::Approval>("execution.approval");
+        tied::<crate::wire::control::Control>("execution.control");
+        tied::<crate::domain::tenant::Tenant>("tenant.onboarded");
+    }
+}
