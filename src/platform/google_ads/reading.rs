@@ -11,7 +11,6 @@ use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Manifest, RemoteObject};
 use crate::domain::tracking::Observed;
 use crate::platform::{Eligibility, Reading, Seen};
-use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// Everything that the rows say about what the manifest holds.
@@ -27,7 +26,7 @@ pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
     let (mut objects, mut tracking) = (Vec::new(), Vec::new());
     let mut once = HashSet::new();
     for row in rows {
-        for mut shown in shown(row, manual) {
+        for shown in shown(row, manual) {
             if !once.insert((shown.kind, shown.id.clone())) {
                 continue;
             }
@@ -39,10 +38,6 @@ pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
             );
             observe(&mut tracking, &name, shown.kind, row);
             let Some(object) = object else { continue };
-            // A campaign that was to start at once has the day it started; that is no difference.
-            if shown.kind == Kind::Campaign && object.applied.get("start") == Some(&Value::Null) {
-                shown.fields["start"] = Value::Null;
-            }
             objects.push(Seen {
                 key: object.key.clone(),
                 remote_id: shown.id,
