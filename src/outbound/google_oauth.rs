@@ -32,7 +32,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// How long "not reachable" is remembered: those who queued behind the attempt get its answer.
 const AWAY_FOR: Duration = Duration::from_secs(1);
 /// So many fresh tokens refused by an API within [`REJECTED_WITHIN`] mean that the credential itself is.
-const REJECTED_LIMIT: usize = 3;
+const REJECTED_LIMIT: usize = 5;
 /// See [`REJECTED_LIMIT`].
 const REJECTED_WITHIN: Duration = Duration::from_secs(120);
 /// The longest text of Google's that an error repeats.
@@ -467,19 +467,14 @@ mod tests {
         put("one").await;
         let stale = "zero".to_owned().into();
         assert_eq!(tokens.forget("c", "s", &stale).await, Rejected::TryAgain);
-        assert_eq!(
-            tokens.forget("c", "s", &"one".to_owned().into()).await,
-            Rejected::TryAgain
-        );
-        put("two").await;
-        assert_eq!(
-            tokens.forget("c", "s", &"two".to_owned().into()).await,
-            Rejected::TryAgain
-        );
-        put("three").await;
-        assert_eq!(
-            tokens.forget("c", "s", &"three".to_owned().into()).await,
-            Rejected::Hopeless
-        );
+        for round in 1..=REJECTED_LIMIT {
+            put("one").await;
+            let wanted = if round < REJECTED_LIMIT {
+                Rejected::TryAgain
+            } else {
+                Rejected::Hopeless
+            };
+            assert_eq!(tokens.forget("c", "s", &"one".to_owned().into()).await, wanted);
+        }
     }
 }

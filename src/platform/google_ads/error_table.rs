@@ -46,8 +46,10 @@ const PERIOD: &str =
 const FULL: &str =
     "the account holds as many of these as Google allows: remove old ones or ask Google for more";
 pub(super) const PLAN: &str = "correct the plan and approve it again";
-pub(super) const NAME: &str = "another object of the account bears this name: rename or remove that one; then `retry`";
-pub(super) const REBUILD: &str = "somebody removed it in Google Ads: `replay` or `retry` builds what is missing";
+pub(super) const NAME: &str =
+    "another object of the account bears this name: rename or remove that one; then `retry`";
+pub(super) const REBUILD: &str =
+    "somebody removed it in Google Ads: `replay` or `retry` builds what is missing";
 
 /// Family (`errorCode`'s key), name (`*`: all others of the family), meaning.
 const TABLE: &[(&str, &str, Means)] = &[
@@ -194,4 +196,3 @@ pub(super) fn meaning(family: &str, name: &str) -> Means {
         .or_else(|| row("*"))
         .map_or(No(Validation, PLAN), |(_, _, means)| *means)
 }
-

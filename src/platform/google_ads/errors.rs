@@ -441,7 +441,11 @@ mod tests {
 
     #[test]
     fn a_name_that_exists_is_looked_up_only_when_we_were_creating() {
-        let echo = ("newResourceCreationError", "TEMP_ID_RESOURCE_HAD_ERRORS", json!({}));
+        let echo = (
+            "newResourceCreationError",
+            "TEMP_ID_RESOURCE_HAD_ERRORS",
+            json!({}),
+        );
         let twice = ("campaignError", "DUPLICATE_CAMPAIGN_NAME", json!({}));
         let answer = failure(400, &[echo.clone(), twice]);
         assert!(matches!(of(&answer, Call::Create), CallError::Unclear { .. }));
@@ -552,10 +556,7 @@ mod tests {
             Trouble::Token(_)
         ));
         let expired = failure(401, &[("authenticationError", "OAUTH_TOKEN_EXPIRED", json!({}))]);
-        assert!(matches!(
-            classify(&expired, Call::Create, &[]),
-            Trouble::Token(_)
-        ));
+        assert!(matches!(classify(&expired, Call::Create, &[]), Trouble::Token(_)));
     }
 
     #[test]

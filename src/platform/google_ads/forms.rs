@@ -1,8 +1,8 @@
 //! The normal form of budgets and campaigns: from Google's resources and to them.
 //!
-//! Must not compare or send anything. A normal form is a flat JSON object with always the same keys; what is not set is
-//! null; amounts are integers in micros; dates are days in the account's zone. Building it from the plan (`mapping`) and
-//! from what Google answers (here) must give the same, or every replay would find a change.
+//! Must not compare or send anything. A normal form is a flat JSON object with always the same keys (a campaign's start
+//! apart); what is not set is null; amounts are integers in micros; dates are days in the account's zone. Building it from
+//! the plan (`mapping`) and from what Google answers (here) must give the same, or every replay would find a change.
 
 use super::wire::{
     Campaign, CampaignBudget, CustomParameter, GeoTargetTypeSetting, Int64, ManualCpc,
@@ -182,7 +182,8 @@ impl BudgetForm {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CampaignForm {
     pub name: String,
-    /// First day; null: the day it is turned on.
+    /// First day; left out: whatever day it is turned on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<NaiveDate>,
     /// Last day; null: until stopped.
     pub end: Option<NaiveDate>,

@@ -172,11 +172,16 @@ fn keyword(keyword: &plan::Keyword, negative: bool) -> KeywordForm {
     }
 }
 
+/// Without the spaces around them, which Google takes off.
+fn trimmed(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| text.trim().to_owned()).collect()
+}
+
 fn ad_form(ad: &plan::Ad) -> AdForm {
     AdForm {
         final_url: without_utm(&ad.landing_url).0.to_string(),
-        headlines: ad.headlines.clone(),
-        descriptions: ad.descriptions.clone(),
+        headlines: trimmed(&ad.headlines),
+        descriptions: trimmed(&ad.descriptions),
         path1: filled(ad.path1.as_ref()),
         path2: filled(ad.path2.as_ref()),
         status: "ENABLED".to_owned(),

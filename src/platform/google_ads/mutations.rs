@@ -183,8 +183,11 @@ fn change(object: &Desired, present: &RemoteObject, account: &Account) -> Option
     let kind = Kind::parse(object.kind)?;
     let mut fields = object.fields.clone();
     // No start means "at once": a campaign that was given one keeps it, for Google lets nobody change a start that has come.
-    if kind == Kind::Campaign && fields.get("start") == Some(&Value::Null) {
-        fields["start"] = present.applied.get("start").cloned().unwrap_or(Value::Null);
+    if kind == Kind::Campaign
+        && fields.get("start").is_none()
+        && let Some(start) = present.applied.get("start")
+    {
+        fields["start"] = start.clone();
     }
     let differing: Vec<&str> = fields
         .as_object()?

@@ -2,16 +2,15 @@
 //!
 //! Must not call, and must not judge tracking: it shows every place that a click passes through, `domain::tracking` judges.
 
+use super::forms::{filled, parameter_map};
 use super::kinds::{Kind, id_of};
 use super::lookup::{bids_by_hand, shown, spent};
-use super::forms::{filled, parameter_map};
 use super::mapping::unfit;
 use super::wire::{AdGroupAd, CustomParameter, Row};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Manifest, RemoteObject};
 use crate::domain::tracking::Observed;
 use crate::platform::{Eligibility, Reading, Seen};
-use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// Everything that the rows say about what the manifest holds.
@@ -27,7 +26,7 @@ pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
     let (mut objects, mut tracking) = (Vec::new(), Vec::new());
     let mut once = HashSet::new();
     for row in rows {
-        for mut shown in shown(row, manual) {
+        for shown in shown(row, manual) {
             if !once.insert((shown.kind, shown.id.clone())) {
                 continue;
             }
@@ -39,10 +38,6 @@ pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
             );
             observe(&mut tracking, &name, shown.kind, row);
             let Some(object) = object else { continue };
-            // A campaign that was to start at once has the day it started; that is no difference.
-            if shown.kind == Kind::Campaign && object.applied.get("start") == Some(&Value::Null) {
-                shown.fields["start"] = Value::Null;
-            }
             objects.push(Seen {
                 key: object.key.clone(),
                 remote_id: shown.id,
@@ -197,7 +192,11 @@ fn eligibility(head: Option<&Row>, rows: &[Row]) -> Eligibility {
             .and_then(|p| p.review_status.as_deref());
         matches!(review, Some("REVIEW_IN_PROGRESS"))
     });
+    let reasons = campaign.primary_status_reasons.as_deref().unwrap_or_default();
     match campaign.primary_status.as_deref() {
+        Some("PENDING") if reasons.iter().any(|reason| reason == "MOST_ADS_UNDER_REVIEW") => {
+            Eligibility::InReview
+        }
         // PENDING waits for its start, ENDED is past its end, LIMITED and LEARNING serve.
         Some("ELIGIBLE" | "LIMITED" | "LEARNING" | "PENDING" | "ENDED") => Eligibility::Eligible,
         Some("PAUSED") => Eligibility::Paused,
