@@ -77,14 +77,7 @@ impl Replay {
             headers,
             message.payload,
         );
-        let intake = Intake {
-            store: wiring.store.clone(),
-            clock: wiring.clock.clone(),
-            pokes: wiring.pokes.clone(),
-            max_plan_bytes: wiring.config.intake.max_plan_bytes,
-            sla_s: wiring.config.sla.execution_s,
-        };
-        intake.step(&delivery).await?;
+        wiring.intake().step(&delivery).await?;
         output.json(&json!({ "replayed": delivery.place(), "by": user(), "reason": self.reason }));
         output.line(format!(
             "{} was taken in again; `campaign-execution status` shows what came of it",

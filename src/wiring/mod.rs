@@ -2,6 +2,8 @@
 //!
 //! Must not start anything by itself.
 
+pub mod roles;
+
 use crate::bus::BusConfig;
 use crate::bus::admin::TopicSpec;
 use crate::clock::{SharedClock, SystemClock};
