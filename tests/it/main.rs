@@ -1,5 +1,8 @@
 //! The integration tests: one binary, so that it links once. The list of modules; nothing else lives here.
 
 mod deploy;
+mod execution;
+mod never_twice;
 mod readme;
+mod support;
 mod tidy;

@@ -1,0 +1,5 @@
+//! What the integration tests share: the service's own wiring over a database of the test's own, the sandbox, and ways to
+//! drive both step by step.
+
+pub mod app;
+pub mod plans;
