@@ -3,4 +3,5 @@
 pub mod domain;
 pub mod outbound;
 pub mod platform;
+pub mod sandbox;
 pub mod store;
