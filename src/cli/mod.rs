@@ -6,9 +6,11 @@
 mod admin;
 mod audit;
 mod decide;
+mod demo;
 mod output;
 mod plan;
 mod replay;
+mod sandbox;
 mod serve;
 mod status;
 mod tenant;
@@ -39,6 +41,10 @@ struct Arguments {
 enum Command {
     /// Run the service: all roles, or some
     Serve(serve::Serve),
+    /// Answer as the platforms do, on one address, for demos, staging and tests
+    Sandbox(sandbox::Sandbox),
+    /// See a plan become campaigns, on private servers that are gone afterwards
+    Demo(demo::Demo),
     /// Bring the database's schema up to date
     Migrate,
     /// Check everything the service depends on, and say what to do
@@ -213,6 +219,8 @@ async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
     let file = arguments.config.as_deref();
     match arguments.command {
         Command::Serve(command) => command.run(wiring(file)?).await,
+        Command::Sandbox(command) => command.run(output).await,
+        Command::Demo(command) => command.run(output).await,
         Command::Migrate => admin::migrate(&wiring(file)?, output).await,
         Command::Doctor => admin::doctor(&wiring(file)?, output).await,
         Command::Topics(command) => command.run(&wiring(file)?, output).await,

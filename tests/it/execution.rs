@@ -19,8 +19,16 @@ async fn an_approved_plan_becomes_scheduled_campaigns_exactly_once() {
         let platform = event.data["platform"].as_str().unwrap();
         let objects = app.objects(platform).await;
         let id = event.data["platform_campaign_id"].as_str().unwrap();
-        assert!(objects.iter().any(|o| o["kind"] == "campaign" && ends_with(&o["id"], id)), "{id} is not on {platform}");
-        assert_eq!(event.data["campaign_name"].as_str().unwrap().split('_').next(), Some("kobi"));
+        assert!(
+            objects
+                .iter()
+                .any(|o| o["kind"] == "campaign" && ends_with(&o["id"], id)),
+            "{id} is not on {platform}"
+        );
+        assert_eq!(
+            event.data["campaign_name"].as_str().unwrap().split('_').next(),
+            Some("kobi")
+        );
     }
     assert_eq!(app.events("execution.completed").len(), 1);
     app.assert_no_duplicates().await;
@@ -37,7 +45,8 @@ async fn an_approved_plan_becomes_scheduled_campaigns_exactly_once() {
 }
 
 fn ends_with(id: &Value, end: &str) -> bool {
-    id.as_str().is_some_and(|id| id == end || id.ends_with(&format!("/{end}")))
+    id.as_str()
+        .is_some_and(|id| id == end || id.ends_with(&format!("/{end}")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,14 +55,20 @@ async fn a_flight_that_has_begun_is_live() {
     let plan = plans::running_plan("live.1");
     app.publish(&plan).await;
     app.settle_and_warp(5).await;
-    assert_eq!(app.events("campaign.live").len(), 2, "{:?}", app.legs(&plan).await);
+    assert_eq!(
+        app.events("campaign.live").len(),
+        2,
+        "{:?}",
+        app.legs(&plan).await
+    );
     assert_eq!(app.events("campaign.scheduled").len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_launch_waits_for_a_person() {
     let app = App::bare().await;
-    app.onboard(|t| t["policy"]["launch_approval"] = json!("first_launch")).await;
+    app.onboard(|t| t["policy"]["launch_approval"] = json!("first_launch"))
+        .await;
     let first = plans::plan("first.1");
     app.publish(&first).await;
     app.settle().await;
@@ -69,13 +84,18 @@ async fn the_first_launch_waits_for_a_person() {
     second["plan_id"] = json!("another");
     app.publish(&second).await;
     app.settle().await;
-    assert_eq!(app.events("campaign.scheduled").len(), 4, "the second launch needs nobody");
+    assert_eq!(
+        app.events("campaign.scheduled").len(),
+        4,
+        "the second launch needs nobody"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_is_for_the_payload_that_was_shown() {
     let app = App::bare().await;
-    app.onboard(|t| t["policy"]["launch_approval"] = json!("always")).await;
+    app.onboard(|t| t["policy"]["launch_approval"] = json!("always"))
+        .await;
     let plan = plans::plan("shown.1");
     app.publish(&plan).await;
     app.settle().await;
@@ -89,7 +109,10 @@ async fn an_approval_is_for_the_payload_that_was_shown() {
     app.approve(&amended).await;
     app.settle().await;
     assert_eq!(app.events("campaign.scheduled").len(), 2);
-    assert_eq!(app.events("campaign.scheduled")[0].data["budget"]["amount"], "260.00");
+    assert_eq!(
+        app.events("campaign.scheduled")[0].data["budget"]["amount"],
+        "260.00"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +120,8 @@ async fn an_atomic_launch_with_a_failing_leg_leaves_nothing() {
     let app = App::start().await;
     let mut plan = plans::plan("atomic.1");
     plan["launch"]["atomic"] = json!(true);
-    app.fault(json!({ "vendor": "meta", "method": "adsets.create", "error": "100/1885272" })).await;
+    app.fault(json!({ "vendor": "meta", "method": "adsets.create", "error": "100/1885272" }))
+        .await;
     app.publish(&plan).await;
     app.settle_and_warp(10).await;
     let legs = app.legs(&plan).await;
@@ -105,9 +129,18 @@ async fn an_atomic_launch_with_a_failing_leg_leaves_nothing() {
     let partial = app.events("execution.partial_failure");
     assert_eq!(partial.len(), 1);
     assert_eq!(partial[0].data["action"], "rolled_back");
-    assert_eq!(app.events("campaign.scheduled").len(), 0, "nothing was switched on");
+    assert_eq!(
+        app.events("campaign.scheduled").len(),
+        0,
+        "nothing was switched on"
+    );
     for vendor in ["google-ads", "meta"] {
-        let left: Vec<Value> = app.objects(vendor).await.into_iter().filter(|o| o["kind"] == "campaign").collect();
+        let left: Vec<Value> = app
+            .objects(vendor)
+            .await
+            .into_iter()
+            .filter(|o| o["kind"] == "campaign")
+            .collect();
         assert!(left.is_empty(), "{vendor}: {left:?}");
     }
     app.assert_audit_whole().await;
@@ -117,7 +150,8 @@ async fn an_atomic_launch_with_a_failing_leg_leaves_nothing() {
 async fn without_atomic_the_rest_goes_on_and_a_retry_mends() {
     let app = App::start().await;
     let plan = plans::plan("partial.1");
-    app.fault(json!({ "vendor": "meta", "method": "adsets.create", "error": "100/1885272" })).await;
+    app.fault(json!({ "vendor": "meta", "method": "adsets.create", "error": "100/1885272" }))
+        .await;
     app.publish(&plan).await;
     app.settle_and_warp(5).await;
     let partial = app.events("execution.partial_failure");
@@ -130,9 +164,15 @@ async fn without_atomic_the_rest_goes_on_and_a_retry_mends() {
     app.mend().await;
     let control = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": "partial.1", "action": "retry",
         "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "the minimum was lowered" });
-    app.deliver("execution.control", control.to_string().into_bytes()).await;
+    app.deliver("execution.control", control.to_string().into_bytes())
+        .await;
     app.settle_and_warp(5).await;
-    assert_eq!(app.events("campaign.scheduled").len(), 2, "{:?}", app.legs(&plan).await);
+    assert_eq!(
+        app.events("campaign.scheduled").len(),
+        2,
+        "{:?}",
+        app.legs(&plan).await
+    );
     assert_eq!(app.events("execution.completed").len(), 1);
     app.assert_no_duplicates().await;
 }
@@ -145,18 +185,26 @@ async fn a_rollback_pauses_and_removes_what_never_spent() {
     app.settle_and_warp(5).await;
     let control = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": "back.1", "action": "rollback",
         "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "the client withdrew" });
-    app.deliver("execution.control", control.to_string().into_bytes()).await;
+    app.deliver("execution.control", control.to_string().into_bytes())
+        .await;
     app.settle_and_warp(5).await;
     let legs = app.legs(&plan).await;
     assert!(legs.values().all(|s| s == "undone"), "{legs:?}");
     assert_eq!(app.events("execution.rolled_back").len(), 1);
     for vendor in ["google-ads", "meta"] {
-        assert!(app.objects(vendor).await.iter().all(|o| o["kind"] != "campaign"), "{vendor}");
+        assert!(
+            app.objects(vendor).await.iter().all(|o| o["kind"] != "campaign"),
+            "{vendor}"
+        );
     }
     let before = app.effects().await;
     app.publish(&plan).await;
     app.settle_and_warp(3).await;
-    assert_eq!(app.effects().await, before, "a rolled-back version does not come back by itself");
+    assert_eq!(
+        app.effects().await,
+        before,
+        "a rolled-back version does not come back by itself"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,7 +216,13 @@ async fn red_tracking_blocks_the_launch_and_green_opens_it() {
     app.settle().await;
     let blocked = app.events("execution.blocked");
     assert_eq!(blocked.len(), 1);
-    assert!(blocked[0].data["checks"].as_array().unwrap().iter().all(|c| c["remedy"] != ""));
+    assert!(
+        blocked[0].data["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|c| c["remedy"] != "")
+    );
     assert_eq!(app.effects().await, 0);
     app.world(json!({ "ga4": "green" })).await;
     app.warp().await;
@@ -179,7 +233,8 @@ async fn red_tracking_blocks_the_launch_and_green_opens_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payer_in_trouble_is_the_agencys_matter() {
     let app = App::start().await;
-    app.world(json!({ "accounts": { "meta/42": { "payer": "unsettled" } } })).await;
+    app.world(json!({ "accounts": { "meta/42": { "payer": "unsettled" } } }))
+        .await;
     let plan = plans::plan("payer.1");
     app.publish(&plan).await;
     app.settle().await;
@@ -195,7 +250,10 @@ async fn what_nobody_onboarded_waits_for_onboarding() {
     let plan = plans::plan("nobody.1");
     app.publish(&plan).await;
     app.settle().await;
-    assert_eq!(app.events("execution.blocked")[0].data["checks"][0]["check"], "tenant");
+    assert_eq!(
+        app.events("execution.blocked")[0].data["checks"][0]["check"],
+        "tenant"
+    );
     app.onboard(|_| ()).await;
     app.settle().await;
     assert_eq!(app.events("campaign.scheduled").len(), 2);
@@ -206,7 +264,12 @@ async fn what_cannot_be_read_becomes_a_dead_letter_and_the_next_is_taken() {
     let app = App::start().await;
     let mut unknown = plans::plan("dead.1");
     unknown["campaigns"][0]["platform"] = json!("bing");
-    for bytes in [b"\xff\xfe".to_vec(), b"{".to_vec(), "[".repeat(10_000).into_bytes(), unknown.to_string().into_bytes()] {
+    for bytes in [
+        b"\xff\xfe".to_vec(),
+        b"{".to_vec(),
+        "[".repeat(10_000).into_bytes(),
+        unknown.to_string().into_bytes(),
+    ] {
         app.deliver("plan.approved", bytes).await;
     }
     app.publish(&plans::plan("dead.2")).await;

@@ -20,12 +20,27 @@ fn faults(vendor: &str) -> Vec<(&'static str, Value)> {
         ("response lost", on(json!({ "kind": "reset", "effect": "after" }))),
         ("answer cut short", on(json!({ "kind": "cut" }))),
         ("500 before", on(json!({ "status": 500, "body": "" }))),
-        ("500 after", on(json!({ "status": 500, "body": "", "effect": "after" }))),
-        ("503 after", on(json!({ "status": 503, "body": "<html>", "effect": "after" }))),
+        (
+            "500 after",
+            on(json!({ "status": 500, "body": "", "effect": "after" })),
+        ),
+        (
+            "503 after",
+            on(json!({ "status": 503, "body": "<html>", "effect": "after" })),
+        ),
         ("429 without a hint", on(json!({ "status": 429, "body": "" }))),
-        ("429 with a hint", on(json!({ "status": 429, "body": "", "headers": { "retry-after": "2" } }))),
-        ("200 that is no JSON", on(json!({ "status": 200, "body": "<html>hello", "effect": "after" }))),
-        ("redirected elsewhere", on(json!({ "status": 307, "body": "", "headers": { "location": "http://127.0.0.1:1/" } }))),
+        (
+            "429 with a hint",
+            on(json!({ "status": 429, "body": "", "headers": { "retry-after": "2" } })),
+        ),
+        (
+            "200 that is no JSON",
+            on(json!({ "status": 200, "body": "<html>hello", "effect": "after" })),
+        ),
+        (
+            "redirected elsewhere",
+            on(json!({ "status": 307, "body": "", "headers": { "location": "http://127.0.0.1:1/" } })),
+        ),
     ]
 }
 
@@ -33,7 +48,14 @@ fn faults(vendor: &str) -> Vec<(&'static str, Value)> {
 fn writes(vendor: &str) -> &'static [&'static str] {
     match vendor {
         "google-ads" => &["mutate", "customers.mutate"],
-        _ => &["campaigns.create", "adsets.create", "adcreatives.create", "ads.create", "campaigns.update", "ads.update"],
+        _ => &[
+            "campaigns.create",
+            "adsets.create",
+            "adcreatives.create",
+            "ads.create",
+            "campaigns.update",
+            "ads.update",
+        ],
     }
 }
 
@@ -55,7 +77,8 @@ async fn every_fault_at_every_write_of_every_platform() {
                 fault["method"] = json!(write);
                 let what = format!("{} {write}: {name}", platform.name());
                 if *write == "customers.mutate" {
-                    app.world(json!({ "accounts": { "google-ads/1234567890": { "auto_tagging": false } } })).await;
+                    app.world(json!({ "accounts": { "google-ads/1234567890": { "auto_tagging": false } } }))
+                        .await;
                     app.sql("DELETE FROM probe_verdict").await;
                 }
                 app.fault(fault).await;
@@ -76,7 +99,10 @@ async fn what_shows_late_is_waited_for() {
     let app = App::start().await;
     for platform in platform::all() {
         let name = platform.name();
-        app.fault(json!({ "vendor": name, "kind": "late_visibility", "late_visibility_ms": 300, "times": 1 })).await;
+        app.fault(
+            json!({ "vendor": name, "kind": "late_visibility", "late_visibility_ms": 300, "times": 1 }),
+        )
+        .await;
         app.fault(json!({ "vendor": name, "method": writes(name)[0], "kind": "reset", "effect": "after", "times": 1 })).await;
         let mut plan = plans::only(plans::plan(&format!("late.{name}")), name);
         plan["plan_id"] = json!(format!("late-{name}"));
@@ -133,7 +159,11 @@ async fn every_message_twice_is_every_message_once() {
     }
     app.settle_and_warp(10).await;
     one_of_each(&app, &plan, "twice").await;
-    let ids: std::collections::BTreeSet<String> = app.events("campaign.scheduled").into_iter().map(|e| e.id).collect();
+    let ids: std::collections::BTreeSet<String> = app
+        .events("campaign.scheduled")
+        .into_iter()
+        .map(|e| e.id)
+        .collect();
     assert_eq!(ids.len(), 2, "a consumer can tell repeats by their id");
 }
 
@@ -144,12 +174,14 @@ async fn of_two_workers_with_one_command_only_one_writes() {
     app.publish(&plan).await;
     app.wiring.gatekeeper().step().await.unwrap();
     app.pump().await;
-    app.fault(json!({ "vendor": "meta", "method": "campaigns.create", "latency_ms": 600, "times": 1 })).await;
+    app.fault(json!({ "vendor": "meta", "method": "campaigns.create", "latency_ms": 600, "times": 1 }))
+        .await;
     let slow = app.work("meta");
     let thief = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         // The lease runs out under the slow one; another takes the command.
-        app.sql("UPDATE command SET lease_until = clock_timestamp() - interval '1 second'").await;
+        app.sql("UPDATE command SET lease_until = clock_timestamp() - interval '1 second'")
+            .await;
         app.work("meta").await
     };
     let (_, stolen) = tokio::join!(slow, thief);
@@ -168,11 +200,15 @@ async fn an_expired_token_is_renewed_and_a_revoked_one_fails_only_its_own_leg() 
     one_of_each(&app, &plan, "expired").await;
     let mut plan = plans::plan("token.2");
     plan["plan_id"] = json!("token-2");
-    app.fault(json!({ "vendor": "meta", "method": "campaigns.create", "error": "190/460" })).await;
+    app.fault(json!({ "vendor": "meta", "method": "campaigns.create", "error": "190/460" }))
+        .await;
     app.publish(&plan).await;
     app.settle_and_warp(5).await;
     let legs = app.legs(&plan).await;
     assert_eq!(legs["meta/prospecting"], "failed");
     assert_eq!(legs["google-ads/search-brand"], "scheduled");
-    assert_eq!(app.events("execution.partial_failure")[0].data["legs"][1]["error"]["class"], "auth");
+    assert_eq!(
+        app.events("execution.partial_failure")[0].data["legs"][1]["error"]["class"],
+        "auth"
+    );
 }

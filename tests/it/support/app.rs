@@ -20,7 +20,8 @@ use std::time::Duration;
 
 /// Where the stack's PostgreSQL is.
 pub fn database_url() -> String {
-    std::env::var("CAMPAIGN_EXECUTION_TEST_DATABASE_URL").expect("run me with `make test`: it starts the servers")
+    std::env::var("CAMPAIGN_EXECUTION_TEST_DATABASE_URL")
+        .expect("run me with `make test`: it starts the servers")
 }
 
 /// Where the stack's Kafka is.
@@ -32,7 +33,11 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A name that no other test of this run has.
 pub fn unique(what: &str) -> String {
-    format!("{what}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "{what}_{}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// An event that the service published.
@@ -66,16 +71,24 @@ impl App {
     /// The same without a tenant.
     pub async fn bare() -> Self {
         let database = create_database().await;
-        let running = sandbox::start(Options { listen: ([127, 0, 0, 1], 0).into(), latency_ms: 0, seed: 7 })
-            .await
-            .expect("the sandbox starts");
+        let running = sandbox::start(Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            latency_ms: 0,
+            seed: 7,
+        })
+        .await
+        .expect("the sandbox starts");
         let dir = tempfile::tempdir().expect("a directory");
         write_credentials(dir.path());
         let variables = variables(&database, &running.url(""), dir.path());
-        let config = Config::load(Some(std::path::Path::new("/dev/null")), variables.clone()).expect("a configuration");
+        let config = Config::load(Some(std::path::Path::new("/dev/null")), variables.clone())
+            .expect("a configuration");
         let wiring = Wiring::build(config).expect("wiring");
         wiring.store.migrate().await.expect("migrations");
-        let workers = platform::all().into_iter().map(|p| wiring.worker_of(p).0).collect();
+        let workers = platform::all()
+            .into_iter()
+            .map(|p| wiring.worker_of(p).0)
+            .collect();
         Self {
             url: format!("http://{}", running.addr),
             wiring,
@@ -93,14 +106,19 @@ impl App {
         let mut tenant = super::plans::tenant();
         tenant["policy"]["launch_approval"] = json!("never");
         change(&mut tenant);
-        self.deliver("tenant.onboarded", tenant.to_string().into_bytes()).await;
+        self.deliver("tenant.onboarded", tenant.to_string().into_bytes())
+            .await;
     }
 
     /// Takes a message in as intake would.
     pub async fn deliver(&self, topic: &str, payload: Vec<u8>) {
         let offset = self.offset.fetch_add(1, Ordering::Relaxed);
         let delivery = Delivery::again(topic, 0, offset, b"k".to_vec(), Vec::new(), payload);
-        self.wiring.intake().step(&delivery).await.expect("the message is taken in");
+        self.wiring
+            .intake()
+            .step(&delivery)
+            .await
+            .expect("the message is taken in");
     }
 
     /// Takes a plan in.
@@ -121,7 +139,12 @@ impl App {
             via: "cli",
             now: self.wiring.clock.stamp(),
         };
-        self.wiring.store.decide(&decision).await.expect("a decision").expect("an execution");
+        self.wiring
+            .store
+            .decide(&decision)
+            .await
+            .expect("a decision")
+            .expect("an execution");
     }
 
     /// Steps everything until nothing is left that is due.
@@ -153,7 +176,11 @@ impl App {
 
     /// One platform's worker takes one step.
     pub async fn work(&self, platform: &str) -> usize {
-        let worker = self.workers.iter().find(|w| w.tools.platform.name() == platform).expect("a worker");
+        let worker = self
+            .workers
+            .iter()
+            .find(|w| w.tools.platform.name() == platform)
+            .expect("a worker");
         worker.step().await.expect("commands are leased")
     }
 
@@ -164,13 +191,20 @@ impl App {
         for row in &queued {
             let topic = &row.message.topic;
             if let Some(platform) = topic.strip_prefix("launch.").filter(|t| !t.ends_with(".dlq")) {
-                by_platform.entry(platform.to_owned()).or_default().push(delivery(row));
+                by_platform
+                    .entry(platform.to_owned())
+                    .or_default()
+                    .push(delivery(row));
             }
             self.hear(row);
         }
         for platform in platform::all() {
             if let Some(deliveries) = by_platform.get(platform.name()) {
-                self.wiring.acceptor(platform.name()).step(deliveries).await.expect("commands are accepted");
+                self.wiring
+                    .acceptor(platform.name())
+                    .step(deliveries)
+                    .await
+                    .expect("commands are accepted");
             }
         }
         let ids: Vec<i64> = queued.iter().map(|q| q.id).collect();
@@ -189,10 +223,22 @@ impl App {
             self.events.lock().expect("events").push(event);
             return;
         };
-        let name = if row.message.topic.starts_with("launch.") { "launch.command" } else { &row.message.topic };
-        assert_eq!(schema::validate(name, data), [], "{} does not keep to its schema: {data}", row.message.topic);
-        let event =
-            Event { topic: row.message.topic.clone(), id: row.message.event_id.clone(), data: data.clone() };
+        let name = if row.message.topic.starts_with("launch.") {
+            "launch.command"
+        } else {
+            &row.message.topic
+        };
+        assert_eq!(
+            schema::validate(name, data),
+            [],
+            "{} does not keep to its schema: {data}",
+            row.message.topic
+        );
+        let event = Event {
+            topic: row.message.topic.clone(),
+            id: row.message.event_id.clone(),
+            data: data.clone(),
+        };
         self.events.lock().expect("events").push(event);
     }
 
@@ -218,44 +264,74 @@ impl App {
     /// Runs a statement behind the service's back.
     pub async fn sql(&self, statement: &'static str) -> u64 {
         let mut connection = self.connect().await;
-        let done = sqlx::query(statement).execute(&mut connection).await.expect(statement);
+        let done = sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .expect(statement);
         done.rows_affected()
     }
 
     /// Reads one number behind the service's back.
     pub async fn number(&self, query: &'static str) -> i64 {
         let mut connection = self.connect().await;
-        sqlx::query_scalar(query).fetch_one(&mut connection).await.expect(query)
+        sqlx::query_scalar(query)
+            .fetch_one(&mut connection)
+            .await
+            .expect(query)
     }
 
     pub async fn connect(&self) -> PgConnection {
-        let (_, url) = self.variables.iter().find(|(n, _)| n.ends_with("DATABASE__URL")).expect("a URL");
+        let (_, url) = self
+            .variables
+            .iter()
+            .find(|(n, _)| n.ends_with("DATABASE__URL"))
+            .expect("a URL");
         PgConnection::connect(url).await.expect("a connection")
     }
 
     /// Every execution has come to rest.
     pub async fn at_rest(&self) -> bool {
         let moving = "SELECT count(*) FROM execution WHERE gate = 'open' AND settled IS NULL";
-        self.number(moving).await == 0 && self.number("SELECT count(*) FROM outbox WHERE published_at IS NULL").await == 0
+        self.number(moving).await == 0
+            && self
+                .number("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+                .await
+                == 0
     }
 
     /// The legs of a plan version: `platform/key` → state.
     pub async fn legs(&self, plan: &Value) -> BTreeMap<String, String> {
         let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
-        let found = self.wiring.store.executions(tenant, version, 1).await.expect("executions");
+        let found = self
+            .wiring
+            .store
+            .executions(tenant, version, 1)
+            .await
+            .expect("executions");
         let execution = found.first().expect("the execution");
         let legs = self.wiring.store.legs(execution.id, 20_000).await.expect("legs");
-        legs.into_iter().map(|l| (format!("{}/{}", l.platform, l.logical_campaign_key), l.state)).collect()
+        legs.into_iter()
+            .map(|l| (format!("{}/{}", l.platform, l.logical_campaign_key), l.state))
+            .collect()
     }
 
     // ---- the sandbox -----------------------------------------------------------------------------------------------
 
     pub async fn control(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
-        let mut request = self.wiring.outbound.http.request(method, format!("{}/control/{path}", self.url));
+        let mut request = self
+            .wiring
+            .outbound
+            .http
+            .request(method, format!("{}/control/{path}", self.url));
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = self.wiring.outbound.send(request, Duration::from_secs(10)).await.expect("the sandbox answers");
+        let answer = self
+            .wiring
+            .outbound
+            .send(request, Duration::from_secs(10))
+            .await
+            .expect("the sandbox answers");
         let value = answer.json().unwrap_or_default();
         assert!(answer.status < 300, "the sandbox refused {path}: {value}");
         value
@@ -278,16 +354,28 @@ impl App {
 
     /// What exists on the platforms and is not removed.
     pub async fn objects(&self, vendor: &str) -> Vec<Value> {
-        let answer = self.control(reqwest::Method::GET, &format!("objects?vendor={vendor}"), None).await;
-        let list = answer.as_array().or_else(|| answer["objects"].as_array()).cloned().unwrap_or_default();
+        let answer = self
+            .control(reqwest::Method::GET, &format!("objects?vendor={vendor}"), None)
+            .await;
+        let list = answer
+            .as_array()
+            .or_else(|| answer["objects"].as_array())
+            .cloned()
+            .unwrap_or_default();
         let gone = |o: &&Value| !matches!(o["status"].as_str(), Some("REMOVED" | "DELETED"));
         list.iter().filter(gone).cloned().collect()
     }
 
     /// How many calls changed something on the platforms.
     pub async fn effects(&self) -> u64 {
-        let answer = self.control(reqwest::Method::GET, "requests?mutations=true&limit=100000", None).await;
-        let list = answer.as_array().or_else(|| answer["requests"].as_array()).cloned().unwrap_or_default();
+        let answer = self
+            .control(reqwest::Method::GET, "requests?mutations=true&limit=100000", None)
+            .await;
+        let list = answer
+            .as_array()
+            .or_else(|| answer["requests"].as_array())
+            .cloned()
+            .unwrap_or_default();
         let platforms = platform::all();
         let of_ours = |r: &&Value| platforms.iter().any(|p| r["vendor"] == p.name());
         list.iter().filter(of_ours).count() as u64
@@ -300,7 +388,9 @@ impl App {
             for object in self.objects(platform.name()).await {
                 let text = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
                 if !text("name").is_empty() {
-                    *seen.entry((text("vendor"), text("kind"), text("name"))).or_default() += 1;
+                    *seen
+                        .entry((text("vendor"), text("kind"), text("name")))
+                        .or_default() += 1;
                 }
             }
         }
@@ -310,7 +400,13 @@ impl App {
 
     /// The audit chain is whole.
     pub async fn assert_audit_whole(&self) {
-        for chain in self.wiring.store.verify_audit(None).await.expect("the chain is read") {
+        for chain in self
+            .wiring
+            .store
+            .verify_audit(None)
+            .await
+            .expect("the chain is read")
+        {
             assert_eq!(chain.broken, None, "tenant {}", chain.tenant_id);
         }
     }
@@ -321,18 +417,36 @@ fn delivery(row: &Queued) -> Delivery {
         Body::Json(value) => value.to_string().into_bytes(),
         Body::Raw(bytes) => bytes.clone(),
     };
-    let headers = wire::cloud_event_headers(&row.message.topic, &row.message.event_id, &row.message.key, &row.time);
+    let headers = wire::cloud_event_headers(
+        &row.message.topic,
+        &row.message.event_id,
+        &row.message.key,
+        &row.time,
+    );
     let headers = headers.into_iter().map(|(n, v)| (n, v.into_bytes())).collect();
-    Delivery::again(&row.message.topic, 0, row.id, row.message.key.clone().into_bytes(), headers, payload)
+    Delivery::again(
+        &row.message.topic,
+        0,
+        row.id,
+        row.message.key.clone().into_bytes(),
+        headers,
+        payload,
+    )
 }
 
 async fn create_database() -> String {
     let server = database_url();
     let name = unique("ce_test");
     let mut connection = PgConnection::connect(&server).await.expect("PostgreSQL answers");
-    #[expect(clippy::disallowed_types, reason = "a database's name cannot be bound; this one is made of digits")]
+    #[expect(
+        clippy::disallowed_types,
+        reason = "a database's name cannot be bound; this one is made of digits"
+    )]
     let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    sqlx::raw_sql(statement).execute(&mut connection).await.expect("a database");
+    sqlx::raw_sql(statement)
+        .execute(&mut connection)
+        .await
+        .expect("a database");
     let (base, _) = server.rsplit_once('/').expect("a URL");
     format!("{base}/{name}")
 }
@@ -340,8 +454,14 @@ async fn create_database() -> String {
 fn write_credentials(dir: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     let files = [
-        ("acme-google", json!({ "client_id": "test", "client_secret": "canary-client-secret", "refresh_token": "canary-refresh" })),
-        ("acme-meta", json!({ "access_token": "sandbox-meta-token", "app_secret": "sandbox-meta-secret" })),
+        (
+            "acme-google",
+            json!({ "client_id": "test", "client_secret": "canary-client-secret", "refresh_token": "canary-refresh" }),
+        ),
+        (
+            "acme-meta",
+            json!({ "access_token": "sandbox-meta-token", "app_secret": "sandbox-meta-secret" }),
+        ),
         ("asset-library", json!({ "access_token": "canary-asset-token" })),
     ];
     for (name, content) in files {
@@ -359,7 +479,10 @@ pub fn variables(database: &str, sandbox: &str, credentials: &std::path::Path) -
         ("DATABASE__URL", database.to_owned()),
         ("DATABASE__MAX_CONNECTIONS", "8".to_owned()),
         ("KAFKA__BOOTSTRAP_SERVERS", kafka),
-        ("KAFKA__TOPIC_PREFIX", format!("{}.", unique("t").replace('_', "-"))),
+        (
+            "KAFKA__TOPIC_PREFIX",
+            format!("{}.", unique("t").replace('_', "-")),
+        ),
         ("KAFKA__PROPERTIES__SESSION_TIMEOUT_MS", "6000".to_owned()),
         ("CREDENTIALS__DIR", credentials.display().to_string()),
         ("PLATFORMS__GOOGLE_ADS__BASE_URL", format!("{base}/google-ads")),

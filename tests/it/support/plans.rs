@@ -22,7 +22,8 @@ pub fn plan(version: &str) -> Value {
     let campaigns = plan["campaigns"].as_array_mut().expect("campaigns");
     campaigns.retain(|c| known.contains(&c["platform"].as_str().expect("a platform")));
     for campaign in campaigns {
-        campaign["schedule"] = json!({ "start": stamp(Duration::days(30)), "end": stamp(Duration::days(60)) });
+        campaign["schedule"] =
+            json!({ "start": stamp(Duration::days(30)), "end": stamp(Duration::days(60)) });
     }
     plan
 }
@@ -38,7 +39,10 @@ pub fn running_plan(version: &str) -> Value {
 
 /// Only one platform's campaigns.
 pub fn only(mut plan: Value, platform: &str) -> Value {
-    plan["campaigns"].as_array_mut().expect("campaigns").retain(|c| c["platform"] == platform);
+    plan["campaigns"]
+        .as_array_mut()
+        .expect("campaigns")
+        .retain(|c| c["platform"] == platform);
     plan
 }
 

@@ -1,0 +1,348 @@
+//! The rules of campaigns and ad sets.
+//!
+//! Each function gets the fields as they would be, at create and at update alike, and says what is wrong with them. Must not
+//! store anything. Sources: <https://developers.facebook.com/docs/marketing-api/reference/ad-account/campaigns>,
+//! <https://developers.facebook.com/docs/marketing-api/reference/ad-account/adsets>,
+//! <https://developers.facebook.com/docs/marketing-api/bidding/guides/adset-budget-sharing>,
+//! <https://developers.facebook.com/docs/marketing-api/error-reference>.
+
+use super::NAME;
+use super::accounts;
+use super::api::Api;
+use super::errors::Fault;
+use super::params::{Params, instant, text};
+use crate::sandbox::store::{Handle, Object};
+use crate::sandbox::world::World;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+/// What is being checked: where, what it was before, and what hangs on it.
+pub(super) struct Context<'a> {
+    pub(super) world: &'a World,
+    pub(super) account: &'a str,
+    /// The object as it is; None while it is being made.
+    pub(super) old: Option<(Handle, &'a Object)>,
+}
+
+/// A budget that is set, in minor units.
+fn amount(fields: &Params, name: &str) -> Option<u64> {
+    text(fields, name).parse().ok().filter(|n| *n > 0)
+}
+
+fn has_budget(fields: &Params) -> bool {
+    amount(fields, "daily_budget").is_some() || amount(fields, "lifetime_budget").is_some()
+}
+
+fn both(fields: &Params) -> Result<(), Fault> {
+    if amount(fields, "daily_budget").is_some() && amount(fields, "lifetime_budget").is_some() {
+        return Err(Fault::invalid(
+            "lifetime_budget",
+            "only one of daily_budget and lifetime_budget can be set",
+        ));
+    }
+    Ok(())
+}
+
+/// The statuses at create: an object cannot begin its life archived or deleted. Left out, it is live.
+pub(super) fn first_status(fields: &mut Params) -> Result<(), Fault> {
+    match text(fields, "status") {
+        "" => {
+            fields.insert("status".into(), "ACTIVE".into());
+            Ok(())
+        }
+        "ACTIVE" | "PAUSED" => Ok(()),
+        other => Err(Fault::invalid(
+            "status",
+            &format!("{other}: only ACTIVE and PAUSED are valid during creation"),
+        )),
+    }
+}
+
+const OBJECTIVES: &[&str] = &[
+    "OUTCOME_APP_PROMOTION",
+    "OUTCOME_AWARENESS",
+    "OUTCOME_ENGAGEMENT",
+    "OUTCOME_LEADS",
+    "OUTCOME_SALES",
+    "OUTCOME_TRAFFIC",
+];
+
+/// The rules of a campaign.
+pub(super) fn campaign(context: &Context<'_>, fields: &Params) -> Result<(), Fault> {
+    for required in ["name", "objective"] {
+        if text(fields, required).is_empty() {
+            return Err(Fault::required(required));
+        }
+    }
+    let objective = text(fields, "objective");
+    if !OBJECTIVES.contains(&objective) {
+        return Err(Fault::invalid(
+            "objective",
+            &format!("{objective} cannot be used for a new campaign"),
+        ));
+    }
+    let Some(categories) = fields.get("special_ad_categories").and_then(Value::as_array) else {
+        return Err(Fault::required("special_ad_categories"));
+    };
+    let known = |v: &Value| {
+        v.as_str()
+            .is_some_and(|v| Api::get().has("enum", "special_ad_categories", v))
+    };
+    if !categories.iter().all(known) {
+        return Err(Fault::invalid(
+            "special_ad_categories",
+            "not a special ad category",
+        ));
+    }
+    both(fields)?;
+    let sharing = fields
+        .get("is_adset_budget_sharing_enabled")
+        .and_then(Value::as_bool);
+    if has_budget(fields) {
+        campaign_budget(context, fields, sharing)?;
+    } else {
+        if sharing.is_none() {
+            let message = "Must specify True or False in is_adset_budget_sharing_enabled field if you are not using \
+                           campaign budget";
+            return Err(Fault::new(100, message)
+                .sub(4_834_011)
+                .blaming("is_adset_budget_sharing_enabled"));
+        }
+        if sharing == Some(true) && text(fields, "bid_strategy").is_empty() {
+            let message = "Ad set budget sharing needs a bid strategy on the campaign";
+            return Err(Fault::new(100, message).sub(4_834_005).blaming("bid_strategy"));
+        }
+        if sharing == Some(false) && !text(fields, "bid_strategy").is_empty() {
+            return Err(Fault::invalid(
+                "bid_strategy",
+                "a bid strategy needs a budget on the campaign",
+            ));
+        }
+    }
+    if amount(fields, "spend_cap")
+        .is_some_and(|cap| cap < 100 * accounts::minimum_daily(context.world, context.account))
+    {
+        return Err(Fault::new(100, "The campaign spend cap is too low")
+            .sub(2_446_307)
+            .blaming("spend_cap"));
+    }
+    times(context, fields, "start_time", "stop_time")
+}
+
+fn campaign_budget(context: &Context<'_>, fields: &Params, sharing: Option<bool>) -> Result<(), Fault> {
+    if sharing == Some(true) {
+        let message = "Ad set budget sharing cannot be used with a campaign budget";
+        return Err(Fault::new(100, message)
+            .sub(4_834_002)
+            .blaming("is_adset_budget_sharing_enabled"));
+    }
+    for name in ["daily_budget", "lifetime_budget"] {
+        minimum(context, fields, name, 1)?;
+    }
+    let children = context
+        .old
+        .map(|(_, old)| old.children.as_slice())
+        .unwrap_or_default();
+    let budgeted = children.iter().map(|h| context.world.store.get(*h)).any(|child| {
+        child.kind == "adset"
+            && !matches!(child.text("status"), "DELETED" | "ARCHIVED")
+            && has_budget(&child.fields)
+    });
+    if budgeted {
+        return Err(two_levels());
+    }
+    Ok(())
+}
+
+fn two_levels() -> Fault {
+    let message = "You can only set an ad set budget or a campaign budget, not both";
+    Fault::new(100, message).sub(1_885_621).blaming("daily_budget")
+}
+
+/// At least the account's minimum for each day.
+fn minimum(context: &Context<'_>, fields: &Params, name: &str, days: u64) -> Result<(), Fault> {
+    let least = accounts::minimum_daily(context.world, context.account).saturating_mul(days);
+    match amount(fields, name) {
+        Some(amount) if amount < least => {
+            let message =
+                format!("Your budget is too low: it must be at least {least} (minor units of the currency)");
+            Err(Fault::new(100, message).sub(1_885_272).blaming(name))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn time(context: &Context<'_>, fields: &Params, name: &str) -> Option<DateTime<Utc>> {
+    let value = text(fields, name);
+    if value.is_empty() || value == "0" {
+        return None;
+    }
+    instant(value, accounts::zone(context.world, context.account))
+}
+
+/// The end after the start, and not in the past unless it was there already.
+fn times(context: &Context<'_>, fields: &Params, start: &str, end: &str) -> Result<(), Fault> {
+    let Some(ends) = time(context, fields, end) else {
+        return Ok(());
+    };
+    let unchanged = context
+        .old
+        .is_some_and(|(_, old)| old.text(end) == text(fields, end));
+    if ends <= context.world.now && !unchanged {
+        return Err(Fault::new(100, "The end time is in the past")
+            .sub(1_487_033)
+            .blaming(end));
+    }
+    if time(context, fields, start).is_some_and(|starts| ends <= starts) {
+        return Err(Fault::invalid(end, "the end time must be after the start time"));
+    }
+    Ok(())
+}
+
+/// The rules of an ad set.
+pub(super) fn adset(context: &Context<'_>, fields: &Params) -> Result<(), Fault> {
+    for required in ["name", "campaign_id", "billing_event", "optimization_goal"] {
+        if text(fields, required).is_empty() {
+            return Err(Fault::required(required));
+        }
+    }
+    let campaign_id = text(fields, "campaign_id");
+    let campaign = context
+        .world
+        .store
+        .find(NAME, campaign_id)
+        .map(|h| context.world.store.get(h));
+    let Some(campaign) = campaign.filter(|c| c.kind == "campaign" && c.account == context.account) else {
+        return Err(Fault::invalid(
+            "campaign_id",
+            &format!("campaign {campaign_id} does not exist"),
+        ));
+    };
+    if context.old.is_none() && matches!(campaign.text("status"), "DELETED" | "ARCHIVED") {
+        return Err(Fault::invalid(
+            "campaign_id",
+            "the campaign is deleted or archived",
+        ));
+    }
+    times(context, fields, "start_time", "end_time")?;
+    budget(context, fields, campaign)?;
+    bidding(fields, campaign)?;
+    let goal = text(fields, "optimization_goal");
+    if goal == "OFFSITE_CONVERSIONS" && !fields.contains_key("promoted_object") {
+        return Err(Fault::required("promoted_object"));
+    }
+    if let Some(caps) = fields.get("frequency_control_specs").and_then(Value::as_array)
+        && !caps.is_empty()
+        && !matches!(goal, "REACH" | "THRUPLAY")
+    {
+        return Err(Fault::invalid(
+            "frequency_control_specs",
+            "only with the goals REACH and THRUPLAY",
+        ));
+    }
+    targeting(context, fields)
+}
+
+fn budget(context: &Context<'_>, fields: &Params, campaign: &Object) -> Result<(), Fault> {
+    both(fields)?;
+    match (has_budget(&campaign.fields), has_budget(fields)) {
+        (true, true) => return Err(two_levels()),
+        (true, false) => return Ok(()),
+        (false, false) => return Err(Fault::required("daily_budget")),
+        (false, true) => {}
+    }
+    let starts = time(context, fields, "start_time").unwrap_or(context.world.now);
+    let ends = time(context, fields, "end_time");
+    minimum(context, fields, "daily_budget", 1)?;
+    if amount(fields, "daily_budget").is_some() {
+        if ends.is_some_and(|ends| ends - starts < TimeDelta::hours(24)) {
+            return Err(Fault::invalid(
+                "end_time",
+                "a daily budget needs a duration of more than 24 hours",
+            ));
+        }
+        return Ok(());
+    }
+    let Some(ends) = ends else {
+        return Err(Fault::required("end_time"));
+    };
+    let days = u64::try_from(((ends - starts).num_hours() + 23) / 24)
+        .unwrap_or(1)
+        .max(1);
+    minimum(context, fields, "lifetime_budget", days)
+}
+
+fn bidding(fields: &Params, campaign: &Object) -> Result<(), Fault> {
+    let strategy = match text(fields, "bid_strategy") {
+        "" => campaign.text("bid_strategy"),
+        own => own,
+    };
+    match strategy {
+        "LOWEST_COST_WITH_BID_CAP" | "COST_CAP" if amount(fields, "bid_amount").is_none() => {
+            Err(Fault::required("bid_amount"))
+        }
+        "LOWEST_COST_WITH_MIN_ROAS" if !fields.contains_key("bid_constraints") => {
+            Err(Fault::required("bid_constraints"))
+        }
+        "LOWEST_COST_WITHOUT_CAP" if amount(fields, "bid_amount").is_some() => Err(Fault::invalid(
+            "bid_amount",
+            "a bid amount cannot be set without a cap",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The members of the European Union, where the DSA asks who benefits and who pays.
+const EU: &[&str] = &[
+    "AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE", "IT", "LV", "LT",
+    "LU", "MT", "NL", "PL", "PT", "RO", "SK", "SI", "ES", "SE",
+];
+
+fn targeting(context: &Context<'_>, fields: &Params) -> Result<(), Fault> {
+    let Some(targeting) = fields.get("targeting").and_then(Value::as_object) else {
+        return Err(Fault::required("targeting"));
+    };
+    if let Some(unknown) = targeting
+        .keys()
+        .find(|k| !Api::get().has("nested", "targeting", k))
+    {
+        return Err(Fault::invalid("targeting", &format!("unknown field {unknown}")));
+    }
+    let places = targeting.get("geo_locations").and_then(Value::as_object);
+    let audiences = targeting.get("custom_audiences").and_then(Value::as_array);
+    if places.is_none_or(serde_json::Map::is_empty) && audiences.is_none_or(Vec::is_empty) {
+        return Err(
+            Fault::invalid("targeting", "a location or a custom audience is required").sub(1_885_364),
+        );
+    }
+    let age = |name: &str| targeting.get(name).and_then(Value::as_i64);
+    if age("age_min").is_some_and(|a| !(13..=65).contains(&a))
+        || age("age_max").is_some_and(|a| !(13..=65).contains(&a))
+    {
+        return Err(Fault::invalid("targeting", "ages lie between 13 and 65"));
+    }
+    if let (Some(min), Some(max)) = (age("age_min"), age("age_max"))
+        && min > max
+    {
+        return Err(Fault::invalid("targeting", "age_min is above age_max"));
+    }
+    let countries = places.and_then(|p| p.get("countries")).and_then(Value::as_array);
+    let european = countries
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|c| EU.contains(&c));
+    let account = accounts::fields(context.world, context.account);
+    for (field, fallback) in [
+        ("dsa_beneficiary", "default_dsa_beneficiary"),
+        ("dsa_payor", "default_dsa_payor"),
+    ] {
+        let known = !text(fields, field).is_empty() || account.is_some_and(|a| a.contains_key(fallback));
+        if european && !known {
+            let message =
+                "To publish ads in the EU you must say who benefits from them and who pays for them";
+            return Err(Fault::new(100, message).sub(3_858_152).blaming(field));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! The sandbox: ad platforms, Google Analytics, the OAuth token endpoint and the asset library, as seen from outside.
+//!
+//! One server answers for all of them (contract §6): it keeps its own truth, refuses what the vendor refuses in the vendor's
+//! own shape and status, writes every request down, and can be told to misbehave. The demo, staging and tests talk to it
+//! through base URLs alone. It must not import anything else of this crate: what it shared with the adapters, it could not
+//! contradict.
+//!
+//! **To add a vendor**, write one module with a `VENDOR` record and add its line to [`VENDORS`].
+//!
+//! # Credentials
+//! | who | accepted |
+//! |---|---|
+//! | Google Ads, GA4 | tokens from `/oauth/token`, and any that begins with `sandbox-token` |
+//! | `/oauth/token` | any `client_id`, `client_secret`, `refresh_token`; any well-formed `jwt-bearer` assertion |
+//! | Meta | any token that begins with `sandbox-meta-token`; `appsecret_proof` is checked if sent, with the app secret `sandbox-meta-secret` |
+//! | asset library | any bearer token |
+//!
+//! # Logical methods
+//! `google-ads.mutate` `.search` `.searchStream` `.customers.mutate` `.listAccessibleCustomers` `.{campaigns,campaignBudgets,
+//! adGroups,…}.mutate` · `meta.account.get` `meta.minimum_budgets.get` `meta.{campaigns,adsets,adcreatives,ads,adlabels}.{create,
+//! list,get,update,delete}` `meta.{campaigns,…}bylabels.list` `meta.insights.list` `meta.batch` (each operation of a batch is
+//! also a request of its own) · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
+//! `ga4-data.runReport` `.runRealtimeReport` · `oauth.token` · `assets.get`. A fault may leave the vendor out
+//! (`campaigns.create`), or end in `*`.
+//!
+//! # `POST /control/faults` (one object, or a list of them)
+//! ```json
+//! {"vendor": "google-ads", "method": "mutate", "status": 503, "effect": "after", "times": 1}
+//! {"vendor": "google-ads", "method": "mutate", "error": "databaseError.CONCURRENT_MODIFICATION", "times": 2}
+//! {"vendor": "google-ads", "method": "mutate", "error": "quotaError.RESOURCE_TEMPORARILY_EXHAUSTED", "times": 1}
+//! {"vendor": "meta", "method": "campaigns.create", "error": "80004/2446079", "times": 3}
+//! {"vendor": "meta", "method": "*.create", "kind": "silence_after", "latency_ms": 2000, "probability": 0.1}
+//! {"vendor": "meta", "method": "ads.create", "kind": "silence_before", "contains": "my ad"}
+//! {"vendor": "meta", "method": "adsets.create", "kind": "cut", "skip": 1, "times": 1}
+//! {"vendor": "*", "kind": "reset", "effect": "after", "account": "42", "times": 1}
+//! {"vendor": "meta", "method": "*", "kind": "latency", "latency_ms": 800, "effect": "before"}
+//! {"vendor": "google-ads", "method": "mutate", "late_visibility_ms": 2000}
+//! {"vendor": "*", "status": 307, "body": "", "headers": {"location": "http://elsewhere.example/"}}
+//! {"vendor": "meta", "method": "campaigns.list", "status": 200, "body": "<html>not json</html>"}
+//! {"vendor": "meta", "kind": "huge", "bytes": 100000000}
+//! ```
+//! `effect` says whether the fault strikes `before` or `after` the request took effect: `before` by default, `after` for
+//! `latency`, where `before` means that the effect comes late, even if the client has gone. A silent call is held until the
+//! client leaves, or closed after `latency_ms`. Delays and late visibility add up; of the others the first that fires decides.
+//! In a Meta batch an operation that is cut, reset or silent is answered with `null`. `GET` lists them with how often each
+//! struck; `DELETE` disarms all, `DELETE …?id=3` one.
+//!
+//! # `POST /control/world` (any of these together)
+//! ```json
+//! {"ga4": "red"}
+//! {"ga4": {"properties/360012345": {"state": "amber", "key_events": ["purchase"], "ads_linked": ["1234567890"],
+//!          "default_uri": "https://shop.acme.example", "measurement_id": "G-X"}, "*": "green"}}
+//! {"accounts": {"google-ads/1234567890": {"account_status": "SUSPENDED", "payer": "unsettled", "auto_tagging": true,
+//!               "currency": "USD", "timezone": "America/New_York", "minimum_daily_budget": "5.00",
+//!               "login_customer_id": "9876543210", "spending_limit": "1000.00"},
+//!               "meta/42": {"account_status": 2, "disable_reason": 1, "funding_source": false, "payer": "unsettled",
+//!               "currency": "JPY", "timezone": "Asia/Tokyo", "minimum_daily_budget": 500, "usage_percent": 97,
+//!               "spend_cap": 100000, "default_dsa": "Acme GmbH"},
+//!               "meta/*": {"funding_source": true}}}
+//! {"assets": {"asset-img-001": "missing", "acme/asset-vid-007": "processing", "asset-img-003": {"width": 300, "height": 250}}}
+//! {"disapprove": ["rsa-1"], "review_pending": ["carousel"], "policy_finding": ["forbidden"]}
+//! {"token_expired": {"google-ads": 1}, "revoke": ["*"], "token_ttl_s": 60}
+//! {"restore_tokens": true}
+//! {"spend": {"120210000000004210": "12.34", "customers/1234567890/campaigns/20000000123": "5.00"}}
+//! {"strict_accounts": true, "latency_ms": 40, "late_visibility_ms": 500, "journal_kept": 100000,
+//!  "require_appsecret_proof": true}
+//! ```
+//! GA4 states: `green`, `amber` (thresholded), `red` (trashed and silent), `silent` (no events), `no_access` (403).
+//! Lists of texts match case-insensitively anywhere in an ad's name or texts and in its parents' names; `*` matches all.
+//!
+//! # Looking
+//! `GET /control/objects?vendor=&kind=&account=&name=&full=true` · `GET /control/requests?vendor=&method=&since=&mutations=true
+//! &limit=` · `GET /control/counts` · `POST /control/reset`.
+
+mod assets;
+mod control;
+mod faults;
+mod ga4;
+mod google_ads;
+mod google_rpc;
+mod http;
+mod journal;
+mod meta;
+mod net;
+mod oauth;
+mod store;
+mod switches;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use axum::Router;
+use http::{Shared, Vendor, handle};
+use net::{Grip, Tearable};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use world::World;
+
+/// The vendors, one line each.
+const VENDORS: &[Vendor] = &[
+    google_ads::VENDOR,
+    meta::VENDOR,
+    // TikTok, DV360 and Merchant stand here, each with a module of its own.
+    ga4::ADMIN,
+    ga4::DATA,
+    oauth::VENDOR,
+    assets::VENDOR,
+];
+
+/// How long a shutdown waits for calls in progress.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How to run a sandbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Added to each vendor's answer, in milliseconds.
+    pub latency_ms: u64,
+    /// For ids and for faults with a probability.
+    pub seed: u64,
+}
+
+/// A sandbox that is running; dropping it leaves it running until the runtime ends.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    closing: CancellationToken,
+    server: JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    /// The base URL of one of its parts: `running.url("meta")` is `http://127.0.0.1:1234/meta`.
+    #[must_use]
+    pub fn url(&self, part: &str) -> String {
+        format!("http://{}/{part}", self.addr)
+    }
+
+    /// Stops listening, ends silent calls, and gives the others two seconds.
+    pub async fn shutdown(self) {
+        self.closing.cancel();
+        let mut server = self.server;
+        if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+            server.abort();
+        }
+    }
+}
+
+/// Starts a sandbox with an empty world.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn start(options: Options) -> io::Result<Running> {
+    let listener = TcpListener::bind(options.listen).await?;
+    let addr = listener.local_addr()?;
+    let closing = CancellationToken::new();
+    let shared = Arc::new(Shared {
+        world: Mutex::new(World::new(options.seed, options.latency_ms)),
+        vendors: VENDORS,
+        closing: closing.clone(),
+    });
+    let router = Router::new().fallback(handle).with_state(shared);
+    let service = router.into_make_service_with_connect_info::<Grip>();
+    let stop = closing.clone();
+    let server = tokio::spawn(async move {
+        axum::serve(Tearable(listener), service)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
+    });
+    Ok(Running {
+        addr,
+        closing,
+        server,
+    })
+}
+
+/// Runs a sandbox until the future resolves.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let running = start(options).await?;
+    shutdown.await;
+    running.shutdown().await;
+    Ok(())
+}
