@@ -1,4 +1,4 @@
-//! The rules of ad groups, their criteria and their ads.
+//! The rules of ad groups and ads.
 //!
 //! Must not know how operations, masks and temporary ids work (`mutate.rs`). Unless said otherwise a rule's source is the
 //! comment of its field or error in `resources/*.proto` and `errors/*.proto` of
@@ -6,15 +6,13 @@
 //! from <https://developers.google.com/google-ads/api/docs/responsive-search-ads/create-responsive-search-ads> and
 //! <https://developers.google.com/google-ads/api/docs/best-practices/system-limits>.
 
-use super::campaigns::{default, link_label, namesakes, none, text};
 use super::errors::Fault;
-use super::mutate::{Kind, Ruling, Tx, snake};
+use super::mutate::{Kind, Ruling, Tx};
+use super::rules::{Fields, default, namesakes, none, text};
 use super::{resource_name, urls};
 use crate::sandbox::store::Handle;
 use crate::sandbox::world::mentions;
-use serde_json::{Map, Value, json};
-
-type Fields = Map<String, Value>;
+use serde_json::{Value, json};
 
 pub(super) const AD_GROUP: Kind = Kind {
     resource: "ad_group",
@@ -33,26 +31,6 @@ pub(super) const AD_GROUP: Kind = Kind {
     references: &[("campaign", "campaign")],
     create: Some(create_ad_group),
     update: Some(|tx, handle, after| none(ad_group_faults(tx, after, Some(handle)))),
-    remove: Some(|_, _| Ok(())),
-};
-
-pub(super) const AD_GROUP_CRITERION: Kind = Kind {
-    resource: "ad_group_criterion",
-    collection: "adGroupCriteria",
-    message: "AdGroupCriterion",
-    composite: true,
-    output_only: &[
-        "displayName",
-        "type",
-        "qualityInfo",
-        "systemServingStatus",
-        "approvalStatus",
-        "primaryStatus",
-    ],
-    immutable: &["adGroup", "criterionId", "negative", "keyword"],
-    references: &[("adGroup", "ad_group")],
-    create: Some(create_ad_group_criterion),
-    update: Some(|_, _, after| none(urls::tracking(after))),
     remove: Some(|_, _| Ok(())),
 };
 
@@ -96,19 +74,6 @@ pub(super) const AD: Kind = Kind {
         )
     }),
     remove: None,
-};
-
-pub(super) const AD_GROUP_LABEL: Kind = Kind {
-    resource: "ad_group_label",
-    collection: "adGroupLabels",
-    message: "AdGroupLabel",
-    composite: true,
-    output_only: &[],
-    immutable: &["adGroup", "label"],
-    references: &[("adGroup", "ad_group"), ("label", "label")],
-    create: Some(|tx, fields| link_label(tx, fields, "adGroup", "ad_group_label")),
-    update: None,
-    remove: Some(|_, _| Ok(())),
 };
 
 fn create_ad_group(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
@@ -170,175 +135,6 @@ fn ad_group_faults(tx: &Tx<'_>, fields: &Fields, own: Option<Handle>) -> Vec<Fau
         );
     }
     faults
-}
-
-/// A criterion, understood.
-pub(super) struct Criterion {
-    /// `KEYWORD`.
-    pub(super) ty: String,
-    /// Its id, where the vendor's constants give it one.
-    pub(super) id: Option<String>,
-    /// Equal for criteria that are the same to the vendor.
-    pub(super) same: String,
-    /// For people.
-    pub(super) label: String,
-}
-
-/// Fields of a criterion message that are not a member of its oneof.
-const NOT_CRITERIA: &[&str] = &[
-    "adGroup",
-    "bidModifier",
-    "campaign",
-    "cpcBidMicros",
-    "cpmBidMicros",
-    "cpvBidMicros",
-    "criterionId",
-    "finalMobileUrls",
-    "finalUrlSuffix",
-    "finalUrls",
-    "negative",
-    "percentCpcBidMicros",
-    "status",
-    "trackingUrlTemplate",
-    "urlCustomParameters",
-];
-
-/// Which criterion a campaign or ad group criterion is, and whether it is well formed.
-pub(super) fn criterion(fields: &Fields) -> Ruling<Criterion> {
-    let Some((key, value)) = fields
-        .iter()
-        .find(|(key, _)| !NOT_CRITERIA.contains(&key.as_str()))
-    else {
-        let message = "Concrete type of criterion is required for CREATE operations.";
-        return Err(vec![Fault::new(
-            "criterionError",
-            "CONCRETE_TYPE_REQUIRED",
-            message,
-        )]);
-    };
-    let ty = snake(key).to_uppercase();
-    match key.as_str() {
-        "keyword" => {
-            let (word, matching) = (
-                value["text"].as_str().unwrap_or(""),
-                value["matchType"].as_str().unwrap_or(""),
-            );
-            none(keyword_faults(word, matching))?;
-            let same = format!("keyword {matching} {}", word.to_lowercase());
-            Ok(Criterion {
-                ty,
-                id: None,
-                same,
-                label: word.to_owned(),
-            })
-        }
-        "location" | "language" => {
-            let (field, collection) = match key.as_str() {
-                "location" => ("geoTargetConstant", "geoTargetConstants/"),
-                _ => ("languageConstant", "languageConstants/"),
-            };
-            let name = value[field].as_str().unwrap_or("");
-            let id = name
-                .strip_prefix(collection)
-                .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()));
-            let Some(id) = id else {
-                let at = format!("{key}.{}", snake(field));
-                let fault = Fault::new(
-                    "requestError",
-                    "RESOURCE_NAME_MALFORMED",
-                    "The resource name is malformed.",
-                );
-                return Err(vec![fault.at(&at).because(name)]);
-            };
-            Ok(Criterion {
-                ty,
-                id: Some(id.to_owned()),
-                same: name.to_owned(),
-                label: name.to_owned(),
-            })
-        }
-        _ => {
-            let same = format!("{key} {value}");
-            Ok(Criterion {
-                ty,
-                id: None,
-                label: same.clone(),
-                same,
-            })
-        }
-    }
-}
-
-fn keyword_faults(word: &str, matching: &str) -> Vec<Fault> {
-    let bad = |code: &str, message: &str| {
-        Fault::new("criterionError", code, message)
-            .at("keyword.text")
-            .because(word)
-    };
-    let mut faults = Vec::new();
-    if word.trim().is_empty() {
-        faults.push(Fault::required("keyword.text"));
-    }
-    if matches!(matching, "" | "UNSPECIFIED" | "UNKNOWN") {
-        faults.push(Fault::required("keyword.match_type"));
-    }
-    if word.chars().count() > 80 {
-        faults.push(bad(
-            "KEYWORD_TEXT_TOO_LONG",
-            "Keyword text should be less than 80 chars.",
-        ));
-    }
-    if word.split_whitespace().count() > 10 {
-        faults.push(bad(
-            "KEYWORD_HAS_TOO_MANY_WORDS",
-            "Keyword text has too many words.",
-        ));
-    }
-    if word.contains([
-        '!', '@', '%', ',', '*', '^', '(', ')', '=', '{', '}', ';', '~', '`', '<', '>', '?', '\\', '|',
-    ]) {
-        faults.push(bad(
-            "KEYWORD_HAS_INVALID_CHARS",
-            "Keyword text has invalid characters or symbols.",
-        ));
-    }
-    faults
-}
-
-fn create_ad_group_criterion(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
-    let Some(ad_group) = tx.referenced(&fields, "adGroup") else {
-        return Err(vec![Fault::required("ad_group")]);
-    };
-    default(&mut fields, "status", "ENABLED");
-    default(&mut fields, "negative", false);
-    let found = criterion(&fields)?;
-    none(urls::tracking(&fields))?;
-    let siblings = tx.world.store.get(ad_group).children.clone();
-    let twin = siblings.into_iter().find(|h| {
-        let o = tx.world.store.get(*h);
-        o.kind == "ad_group_criterion" && o.text("_same") == found.same && o.text("status") != "REMOVED"
-    });
-    if let Some(twin) = twin {
-        // Creating a keyword that is there already acts on the one that is there; its sign cannot change
-        // (https://github.com/googleads/google-ads-java/issues/808).
-        if tx.world.store.get(twin).fields.get("negative") != fields.get("negative") {
-            let message = "The field cannot be changed.";
-            return Err(vec![
-                Fault::new("fieldError", "IMMUTABLE_FIELD", message).at("negative"),
-            ]);
-        }
-        tx.world
-            .store
-            .change(twin, "created again", |object| object.fields.extend(fields));
-        return Ok(twin);
-    }
-    let criterion_id = found.id.unwrap_or_else(|| tx.world.ids.google());
-    let id = format!("{}~{criterion_id}", tx.world.store.get(ad_group).id);
-    fields.insert("criterionId".into(), criterion_id.into());
-    fields.insert("type".into(), found.ty.into());
-    fields.insert("_same".into(), found.same.into());
-    fields.insert("_name".into(), found.label.into());
-    Ok(tx.make("ad_group_criterion", id, Some(ad_group), fields))
 }
 
 fn create_ad(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {

@@ -1,59 +1,18 @@
-//! The rules of customers, budgets, campaigns, campaign criteria and labels.
+//! The rules of campaigns.
 //!
 //! Must not know how operations, masks and temporary ids work (`mutate.rs`). Unless said otherwise a rule's source is the
 //! comment of its field or error in `resources/*.proto` and `errors/*.proto` of
 //! <https://github.com/googleapis/googleapis/tree/master/google/ads/googleads/v25>.
 
-use super::accounts::{minimum_unit, today};
-use super::ads::criterion;
+use super::accounts::today;
 use super::derived::users;
 use super::errors::Fault;
-use super::mutate::{Kind, Ruling, Tx, gone};
+use super::mutate::{Kind, Ruling, Tx, snake};
+use super::rules::{Fields, default, namesakes, none, text};
 use super::{NAME, urls};
 use crate::sandbox::store::{Handle, Object};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-use serde_json::{Map, Value, json};
-
-type Fields = Map<String, Value>;
-
-pub(super) const CUSTOMER: Kind = Kind {
-    resource: "customer",
-    collection: "customers",
-    message: "Customer",
-    composite: false,
-    output_only: &[
-        "id",
-        "manager",
-        "testAccount",
-        "status",
-        "hasPartnersBadge",
-        "optimizationScore",
-    ],
-    immutable: &["currencyCode", "timeZone"],
-    references: &[],
-    create: None,
-    update: Some(|_, _, after| none(urls::tracking(after))),
-    remove: None,
-};
-
-pub(super) const BUDGET: Kind = Kind {
-    resource: "campaign_budget",
-    collection: "campaignBudgets",
-    message: "CampaignBudget",
-    composite: false,
-    output_only: &[
-        "id",
-        "status",
-        "referenceCount",
-        "hasRecommendedBudget",
-        "recommendedBudgetAmountMicros",
-    ],
-    immutable: &["period", "type"],
-    references: &[],
-    create: Some(create_budget),
-    update: Some(update_budget),
-    remove: Some(remove_budget),
-};
+use serde_json::{Value, json};
 
 pub(super) const CAMPAIGN: Kind = Kind {
     resource: "campaign",
@@ -85,244 +44,6 @@ pub(super) const CAMPAIGN: Kind = Kind {
     update: Some(update_campaign),
     remove: Some(remove_campaign),
 };
-
-pub(super) const CAMPAIGN_CRITERION: Kind = Kind {
-    resource: "campaign_criterion",
-    collection: "campaignCriteria",
-    message: "CampaignCriterion",
-    composite: true,
-    output_only: &["displayName", "type"],
-    immutable: &[
-        "campaign",
-        "criterionId",
-        "negative",
-        "keyword",
-        "location",
-        "language",
-    ],
-    references: &[("campaign", "campaign")],
-    create: Some(create_campaign_criterion),
-    update: Some(|_, _, _| Ok(())),
-    remove: Some(|_, _| Ok(())),
-};
-
-pub(super) const LABEL: Kind = Kind {
-    resource: "label",
-    collection: "labels",
-    message: "Label",
-    composite: false,
-    output_only: &["id", "status"],
-    immutable: &[],
-    references: &[],
-    create: Some(create_label),
-    update: Some(|tx, handle, after| none(label_faults(tx, after, Some(handle)))),
-    remove: Some(|_, _| Ok(())),
-};
-
-pub(super) const CAMPAIGN_LABEL: Kind = Kind {
-    resource: "campaign_label",
-    collection: "campaignLabels",
-    message: "CampaignLabel",
-    composite: true,
-    output_only: &[],
-    immutable: &["campaign", "label"],
-    references: &[("campaign", "campaign"), ("label", "label")],
-    create: Some(|tx, fields| link_label(tx, fields, "campaign", "campaign_label")),
-    update: None,
-    remove: Some(|_, _| Ok(())),
-};
-
-/// No faults, or all of them.
-pub(super) fn none(faults: Vec<Fault>) -> Ruling<()> {
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
-}
-
-/// A whole number of micros; None where the field is not set.
-fn micros(fields: &Fields, field: &str) -> Option<i64> {
-    fields.get(field)?.as_str()?.parse().ok()
-}
-
-pub(super) fn text<'a>(fields: &'a Fields, field: &str) -> &'a str {
-    fields.get(field).and_then(Value::as_str).unwrap_or("")
-}
-
-/// Sets a field that was left out.
-pub(super) fn default(fields: &mut Fields, field: &str, value: impl Into<Value>) {
-    fields.entry(field).or_insert_with(|| value.into());
-}
-
-/// The objects of this name that are not removed, without the one at hand.
-pub(super) fn namesakes(tx: &Tx<'_>, resource: &'static str, name: &str, but: Option<Handle>) -> Vec<Handle> {
-    let named = tx.world.store.named(NAME, &tx.customer, resource, name);
-    named
-        .iter()
-        .copied()
-        .filter(|h| Some(*h) != but && !tx.removed(*h))
-        .collect()
-}
-
-// Budgets.
-
-fn create_budget(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
-    default(&mut fields, "period", "DAILY");
-    default(&mut fields, "deliveryMethod", "STANDARD");
-    default(&mut fields, "explicitlyShared", true);
-    default(&mut fields, "type", "STANDARD");
-    default(&mut fields, "status", "ENABLED");
-    none(budget_faults(tx, &fields, None))?;
-    let id = tx.world.ids.google();
-    fields.insert("id".into(), id.clone().into());
-    Ok(tx.make("campaign_budget", id, None, fields))
-}
-
-fn update_budget(tx: &mut Tx<'_>, handle: Handle, after: &mut Fields) -> Ruling<()> {
-    let before = tx.world.store.get(handle);
-    let shared = |fields: &Fields| {
-        fields
-            .get("explicitlyShared")
-            .and_then(Value::as_bool)
-            .unwrap_or(true)
-    };
-    let mut faults = Vec::new();
-    if shared(&before.fields) && !shared(after) {
-        let message = "A shared budget cannot become an implicitly shared one.";
-        let code = "CANNOT_UPDATE_CAMPAIGN_BUDGET_TO_IMPLICITLY_SHARED";
-        faults.push(Fault::new("campaignBudgetError", code, message).at("explicitly_shared"));
-    }
-    if !shared(&before.fields) && text(&before.fields, "name") != text(after, "name") {
-        let message = "The name of an implicitly shared budget follows its campaign.";
-        let code = "CANNOT_MODIFY_FIELD_OF_IMPLICITLY_SHARED_CAMPAIGN_BUDGET";
-        faults.push(Fault::new("campaignBudgetError", code, message).at("name"));
-    }
-    faults.extend(budget_faults(tx, after, Some(handle)));
-    none(faults)
-}
-
-fn budget_faults(tx: &Tx<'_>, fields: &Fields, own: Option<Handle>) -> Vec<Fault> {
-    let bad =
-        |code: &str, message: &str, field: &str| Fault::new("campaignBudgetError", code, message).at(field);
-    let mut faults = Vec::new();
-    let (daily, total) = (
-        micros(fields, "amountMicros"),
-        micros(fields, "totalAmountMicros"),
-    );
-    let custom = text(fields, "period") == "CUSTOM_PERIOD";
-    if custom && daily.is_some() {
-        let code = "BUDGET_AMOUNT_MUST_BE_UNSET_FOR_CUSTOM_BUDGET_PERIOD";
-        faults.push(bad(
-            code,
-            "Custom budget period must not have amount_micros.",
-            "amount_micros",
-        ));
-    }
-    if !custom && total.is_some() {
-        let code = "TOTAL_BUDGET_AMOUNT_MUST_BE_UNSET_FOR_BUDGET_PERIOD_DAILY";
-        faults.push(bad(
-            code,
-            "A daily budget must not have total_amount_micros.",
-            "total_amount_micros",
-        ));
-    }
-    let (amount, field) = if custom {
-        (total, "total_amount_micros")
-    } else {
-        (daily, "amount_micros")
-    };
-    match amount {
-        None => faults.push(Fault::required(field)),
-        Some(amount) => faults.extend(amount_fault(tx, amount, custom, field)),
-    }
-    let name = text(fields, "name");
-    let shared = fields
-        .get("explicitlyShared")
-        .and_then(Value::as_bool)
-        .unwrap_or(true);
-    if shared && name.is_empty() {
-        faults.push(Fault::required("name"));
-    }
-    if name.len() > 255 {
-        faults.push(
-            Fault::new("stringLengthError", "TOO_LONG", "The name is too long.")
-                .at("name")
-                .because(name),
-        );
-    }
-    if !name.is_empty() && !namesakes(tx, "campaign_budget", name, own).is_empty() {
-        faults.push(
-            bad(
-                "DUPLICATE_NAME",
-                "The campaign budget name is already in use.",
-                "name",
-            )
-            .because(name),
-        );
-    }
-    faults
-}
-
-fn amount_fault(tx: &Tx<'_>, amount: i64, total: bool, field: &str) -> Option<Fault> {
-    let customer = tx
-        .world
-        .store
-        .find(NAME, &format!("customers/{}", tx.customer))
-        .map(|h| tx.world.store.get(h));
-    let currency = customer.map_or("", |c| c.text("currencyCode"));
-    let unit = minimum_unit(currency);
-    let bad = |code: &str, message: &str| Fault::new("campaignBudgetError", code, message).at(field);
-    if amount < 0 {
-        return Some(bad(
-            "NEGATIVE_MONEY_AMOUNT",
-            "The money amount must be greater than zero.",
-        ));
-    }
-    if amount % unit != 0 {
-        let message = "The money amount is not a multiple of the minimum unit of the currency.";
-        return Some(bad("NON_MULTIPLE_OF_MINIMUM_CURRENCY_UNIT", message).because(&amount.to_string()));
-    }
-    if amount < unit {
-        return Some(bad(
-            "MONEY_AMOUNT_LESS_THAN_CURRENCY_MINIMUM_CPC",
-            "The money amount is too small.",
-        ));
-    }
-    if amount > 1_000_000_000_000_000 {
-        return Some(
-            bad("MONEY_AMOUNT_TOO_LARGE", "The money amount is too large.").because(&amount.to_string()),
-        );
-    }
-    let minimum = customer
-        .and_then(|c| c.fields.get("_minimumDailyMicros"))
-        .and_then(Value::as_i64)
-        .unwrap_or(0);
-    if !total && amount < minimum {
-        let details = json!({"budgetPerDayMinimumErrorDetails": {
-            "currencyCode": currency, "minimumBudgetAmountMicros": minimum.to_string(),
-            "failedBudgetAmountMicros": amount.to_string(),
-        }});
-        return Some(
-            bad(
-                "BUDGET_BELOW_PER_DAY_MINIMUM",
-                "The budget is below the daily minimum.",
-            )
-            .with(details),
-        );
-    }
-    None
-}
-
-fn remove_budget(tx: &mut Tx<'_>, handle: Handle) -> Ruling<()> {
-    if users(tx.world, tx.world.store.get(handle)).is_empty() {
-        return Ok(());
-    }
-    let message = "The campaign budget is associated with at least one campaign.";
-    Err(vec![Fault::new(
-        "campaignBudgetError",
-        "CAMPAIGN_BUDGET_IN_USE",
-        message,
-    )])
-}
-
-// Campaigns.
 
 /// The members of `campaign_bidding_strategy`.
 const BIDDING: &[&str] = &[
@@ -356,7 +77,7 @@ fn create_campaign(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
     ]
     .iter()
     .filter(|field| matches!(text(&fields, field), "" | "UNSPECIFIED" | "UNKNOWN"))
-    .map(|field| Fault::required(&super::mutate::snake(field)))
+    .map(|field| Fault::required(&snake(field)))
     .collect();
     faults.extend(campaign_faults(tx, &mut fields, None));
     none(faults)?;
@@ -379,7 +100,7 @@ fn update_campaign(tx: &mut Tx<'_>, handle: Handle, after: &mut Fields) -> Rulin
         if text(after, field).is_empty() {
             let message = "The field cannot be cleared.";
             let fault = Fault::new("fieldError", "FIELD_CANNOT_BE_CLEARED", message);
-            faults.push(fault.at(&super::mutate::snake(field)));
+            faults.push(fault.at(&snake(field)));
         }
     }
     faults.extend(campaign_faults(tx, after, Some((handle, &before))));
@@ -417,7 +138,7 @@ fn campaign_faults(tx: &Tx<'_>, fields: &mut Fields, old: Option<(Handle, &Objec
     match strategies.first() {
         None => faults.push(Fault::required("campaign_bidding_strategy")),
         Some(strategy) => {
-            let ty = super::mutate::snake(strategy).to_uppercase();
+            let ty = snake(strategy).to_uppercase();
             fields.insert("biddingStrategyType".into(), ty.into());
         }
     }
@@ -637,125 +358,4 @@ fn remove_campaign(tx: &mut Tx<'_>, handle: Handle) -> Ruling<()> {
         tx.set_removed(budget);
     }
     Ok(())
-}
-
-// Campaign criteria.
-
-fn create_campaign_criterion(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
-    let Some(campaign) = tx.referenced(&fields, "campaign") else {
-        return Err(vec![Fault::required("campaign")]);
-    };
-    default(&mut fields, "negative", false);
-    default(&mut fields, "status", "ENABLED");
-    let found = criterion(&fields)?;
-    let negative = fields.get("negative").and_then(Value::as_bool).unwrap_or(false);
-    if found.ty == "KEYWORD" && !negative {
-        let message = "Only negative keywords can be added to a campaign.";
-        return Err(vec![
-            Fault::new("criterionError", "CANNOT_ADD_CRITERIA_TYPE", message).at("keyword"),
-        ]);
-    }
-    let siblings = &tx.world.store.get(campaign).children;
-    let twin = siblings.iter().map(|h| tx.world.store.get(*h)).find(|o| {
-        o.kind == "campaign_criterion" && o.text("_same") == found.same && o.text("status") != "REMOVED"
-    });
-    if let Some(twin) = twin {
-        let other = twin
-            .fields
-            .get("negative")
-            .and_then(Value::as_bool)
-            .unwrap_or(false)
-            != negative;
-        let (code, message) = if other {
-            (
-                "CANNOT_TARGET_AND_EXCLUDE",
-                "Cannot target and exclude the same criterion at once.",
-            )
-        } else {
-            (
-                "CANNOT_ADD_EXISTING_FIELD",
-                "A criterion that exists can be updated with UPDATE operation only.",
-            )
-        };
-        return Err(vec![Fault::new("campaignCriterionError", code, message)]);
-    }
-    let criterion_id = found.id.unwrap_or_else(|| tx.world.ids.google());
-    let id = format!("{}~{criterion_id}", tx.world.store.get(campaign).id);
-    fields.insert("criterionId".into(), criterion_id.into());
-    fields.insert("type".into(), found.ty.into());
-    fields.insert("_same".into(), found.same.into());
-    fields.insert("_name".into(), found.label.into());
-    Ok(tx.make("campaign_criterion", id, Some(campaign), fields))
-}
-
-// Labels.
-
-fn create_label(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
-    none(label_faults(tx, &fields, None))?;
-    let id = tx.world.ids.google();
-    fields.insert("id".into(), id.clone().into());
-    default(&mut fields, "status", "ENABLED");
-    Ok(tx.make("label", id, None, fields))
-}
-
-fn label_faults(tx: &Tx<'_>, fields: &Fields, own: Option<Handle>) -> Vec<Fault> {
-    let name = text(fields, "name");
-    if name.is_empty() {
-        return vec![Fault::required("name")];
-    }
-    if name.chars().count() > 80 {
-        return vec![
-            Fault::new("labelError", "INVALID_LABEL_NAME", "The name is too long.")
-                .at("name")
-                .because(name),
-        ];
-    }
-    if namesakes(tx, "label", name, own).is_empty() {
-        return Vec::new();
-    }
-    let message = "The label name must be unique.";
-    vec![
-        Fault::new("labelError", "DUPLICATE_NAME", message)
-            .at("name")
-            .because(name),
-    ]
-}
-
-/// Links a label to a campaign or an ad group: once, and at most 50 to one of them.
-pub(super) fn link_label(
-    tx: &mut Tx<'_>,
-    mut fields: Fields,
-    owner: &str,
-    resource: &'static str,
-) -> Ruling<Handle> {
-    let (Some(parent), Some(label)) = (tx.referenced(&fields, owner), tx.referenced(&fields, "label")) else {
-        let missing = if fields.contains_key(owner) {
-            "label".to_owned()
-        } else {
-            super::mutate::snake(owner)
-        };
-        return Err(vec![Fault::required(&missing)]);
-    };
-    if tx.removed(label) {
-        return Err(vec![gone().at("label")]);
-    }
-    let id = format!(
-        "{}~{}",
-        tx.world.store.get(parent).id,
-        tx.world.store.get(label).id
-    );
-    let key = super::resource_name(&tx.customer, resource, &id);
-    let (family, code) = if resource == "campaign_label" {
-        ("campaignError", "CAMPAIGN_LABEL_ALREADY_EXISTS")
-    } else {
-        ("adGroupError", "ADGROUP_LABEL_ALREADY_EXISTS")
-    };
-    if tx.world.store.find(NAME, &key).is_some_and(|h| !tx.removed(h)) {
-        return Err(vec![Fault::new(family, code, "The label is already attached.")]);
-    }
-    let label = tx.world.store.get(label);
-    let (label_key, label_name) = (label.key.clone(), label.text("name").to_owned());
-    fields.insert("_index".into(), label_key.into());
-    fields.insert("_name".into(), label_name.into());
-    Ok(tx.make(resource, id, Some(parent), fields))
 }

@@ -41,8 +41,8 @@ pub(super) struct Fault {
     pub(super) code: String,
     pub(super) message: String,
     pub(super) path: Vec<Step>,
-    pub(super) trigger: Option<String>,
-    pub(super) details: Option<Value>,
+    pub(super) trigger: Option<Box<str>>,
+    pub(super) details: Option<Box<Value>>,
 }
 
 impl Fault {
@@ -76,13 +76,13 @@ impl Fault {
 
     /// The value that caused it.
     pub(super) fn because(mut self, trigger: &str) -> Self {
-        self.trigger = Some(trigger.to_owned());
+        self.trigger = Some(trigger.into());
         self
     }
 
     /// Further details, under the vendor's key.
     pub(super) fn with(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 
@@ -98,7 +98,7 @@ impl Fault {
             "message": self.message,
         });
         if let Some(trigger) = &self.trigger {
-            error["trigger"] = json!({"stringValue": trigger});
+            error["trigger"] = json!({"stringValue": trigger.as_ref()});
         }
         if !self.path.is_empty() {
             let elements: Vec<Value> = self
@@ -112,7 +112,7 @@ impl Fault {
             error["location"] = json!({"fieldPathElements": elements});
         }
         if let Some(details) = &self.details {
-            error["details"] = details.clone();
+            error["details"] = Value::clone(details);
         }
         error
     }

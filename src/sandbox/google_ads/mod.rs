@@ -7,12 +7,18 @@
 
 mod accounts;
 mod ads;
+mod budgets;
 mod campaigns;
+mod criteria;
 mod derived;
 mod errors;
+mod labels;
+mod masks;
 mod mutate;
 mod query;
+mod request;
 mod rows;
+mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -25,7 +31,8 @@ use axum::http::Method;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use errors::{Fault, refuse};
-use mutate::{Form, Kind};
+use mutate::Kind;
+use request::Form;
 use serde_json::{Map, Value, json};
 
 /// The vendor's name in faults, journal and object list.
@@ -48,17 +55,17 @@ const PAGE: usize = 10_000;
 
 /// The resources that can be mutated.
 const KINDS: &[Kind] = &[
-    campaigns::CUSTOMER,
-    campaigns::BUDGET,
+    rules::CUSTOMER,
+    budgets::BUDGET,
     campaigns::CAMPAIGN,
-    campaigns::CAMPAIGN_CRITERION,
-    campaigns::LABEL,
-    campaigns::CAMPAIGN_LABEL,
+    criteria::CAMPAIGN_CRITERION,
+    labels::LABEL,
+    labels::CAMPAIGN_LABEL,
     ads::AD_GROUP,
-    ads::AD_GROUP_CRITERION,
+    criteria::AD_GROUP_CRITERION,
     ads::AD_GROUP_AD,
     ads::AD,
-    ads::AD_GROUP_LABEL,
+    labels::AD_GROUP_LABEL,
 ];
 
 /// `customers/1/campaigns/2`; a customer is named by itself.
@@ -137,7 +144,7 @@ fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     let form = match rest {
         "/googleAds:search" | "/googleAds:searchStream" => None,
         "/googleAds:mutate" => Some(Form::Mixed),
-        ":mutate" => Some(Form::Single(&campaigns::CUSTOMER)),
+        ":mutate" => Some(Form::Single(&rules::CUSTOMER)),
         _ => {
             let service = rest.strip_prefix('/').and_then(|r| r.strip_suffix(":mutate"));
             match KINDS.iter().find(|k| Some(k.collection) == service) {

@@ -1,14 +1,16 @@
 //! The mutate engine: operations in order, temporary ids, field masks, all or nothing.
 //!
-//! What one resource demands lies in `campaigns.rs` and `ads.rs`; here is what holds for all. Must not know a single
+//! What one resource demands lies in a file of its own; here is what holds for all. Must not know a single
 //! resource's fields. Semantics: `services/google_ads_service.proto` of
 //! <https://github.com/googleapis/googleapis/tree/master/google/ads/googleads/v25/services> and
 //! <https://developers.google.com/google-ads/api/docs/mutating/best-practices>.
 
 use super::errors::{Fault, Step, failure, refuse};
-use super::schema::{Field, Message, Schema, Type, camel, read};
-use super::{KINDS, NAME, resource_name};
-use crate::sandbox::google_rpc::{Violation, bad_request};
+use super::masks::{apply_mask, changes};
+use super::request::{Form, Operation, operations};
+use super::schema::camel;
+use super::{NAME, resource_name};
+use crate::sandbox::google_rpc::bad_request;
 use crate::sandbox::http::Answer;
 use crate::sandbox::store::{Draft, Handle};
 use crate::sandbox::world::World;
@@ -20,6 +22,13 @@ const MOST_OPERATIONS: usize = 10_000;
 
 /// What a resource's own rules may say.
 pub(super) type Ruling<T> = Result<T, Vec<Fault>>;
+
+/// Makes an object of the fields that were sent.
+pub(super) type Create = fn(&mut Tx<'_>, Map<String, Value>) -> Ruling<Handle>;
+/// Checks the fields as they would be after an update.
+pub(super) type Update = fn(&mut Tx<'_>, Handle, &mut Map<String, Value>) -> Ruling<()>;
+/// Checks whether an object can be removed.
+pub(super) type Remove = fn(&mut Tx<'_>, Handle) -> Ruling<()>;
 
 /// One resource that can be mutated.
 pub(super) struct Kind {
@@ -37,11 +46,11 @@ pub(super) struct Kind {
     pub(super) immutable: &'static [&'static str],
     /// Fields that name another resource, and which.
     pub(super) references: &'static [(&'static str, &'static str)],
-    pub(super) create: Option<fn(&mut Tx<'_>, Map<String, Value>) -> Ruling<Handle>>,
+    pub(super) create: Option<Create>,
     /// Gets the fields as they would be; must check them. The engine then stores them.
-    pub(super) update: Option<fn(&mut Tx<'_>, Handle, &mut Map<String, Value>) -> Ruling<()>>,
+    pub(super) update: Option<Update>,
     /// Runs before the object becomes `REMOVED`.
-    pub(super) remove: Option<fn(&mut Tx<'_>, Handle) -> Ruling<()>>,
+    pub(super) remove: Option<Remove>,
 }
 
 /// One request in progress.
@@ -351,188 +360,6 @@ pub(super) fn snake(camel: &str) -> String {
         out.push(c.to_ascii_lowercase());
     }
     out
-}
-
-/// Sets, or clears, what one path of the mask names.
-fn apply_mask(
-    kind: &Kind,
-    after: &mut Map<String, Value>,
-    sent: &Map<String, Value>,
-    path: &str,
-) -> Result<(), Fault> {
-    let schema = Schema::get();
-    let spelled: Vec<String> = path.split('.').map(snake).collect();
-    let at = spelled.join(".");
-    let unknown = || {
-        let message = format!("The field mask contains an invalid field: '{path}'.");
-        Fault::new("fieldMaskError", "FIELD_NOT_FOUND", &message).because(path)
-    };
-    let top = path.split('.').next().unwrap_or("");
-    if kind.output_only.contains(&top) || kind.immutable.contains(&top) || top == "resourceName" {
-        let message = "The field cannot be changed.";
-        return Err(Fault::new("fieldError", "IMMUTABLE_FIELD", message).at(&at));
-    }
-    let parts: Vec<&str> = path.split('.').collect();
-    let mut message: &Message = schema.message(kind.message);
-    let mut here = after;
-    let mut value = Some(sent);
-    for (depth, part) in parts.iter().enumerate() {
-        let field: &Field = message.camel(part).ok_or_else(unknown)?;
-        if let Some(oneof) = &field.oneof {
-            // Setting one member of a oneof unsets the others.
-            for other in message
-                .fields
-                .iter()
-                .filter(|f| f.oneof.as_ref() == Some(oneof) && f.camel != field.camel)
-            {
-                here.remove(&other.camel);
-            }
-        }
-        let sent = value.and_then(|v| v.get(*part));
-        if depth + 1 == parts.len() {
-            let full = sent.and_then(Value::as_object).is_some_and(|map| !map.is_empty());
-            if matches!(field.ty, Type::Message(_)) && !field.repeated && full {
-                let message = "The field mask must name the subfields of a message that is set.";
-                return Err(Fault::new("fieldMaskError", "FIELD_HAS_SUBFIELDS", message).because(path));
-            }
-            match sent {
-                Some(value) => here.insert((*part).to_owned(), value.clone()),
-                None => here.remove(*part),
-            };
-            return Ok(());
-        }
-        let Type::Message(index) = &field.ty else {
-            return Err(unknown());
-        };
-        if field.repeated {
-            return Err(unknown());
-        }
-        message = schema.at(*index);
-        value = sent.and_then(Value::as_object);
-        let slot = here.entry(*part).or_insert_with(|| Value::Object(Map::new()));
-        match slot {
-            Value::Object(map) => here = map,
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                return Err(unknown());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A line of history for an update; empty if nothing changed.
-fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> String {
-    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let changed: Vec<String> = keys
-        .into_iter()
-        .filter(|key| !key.starts_with('_') && before.get(*key) != after.get(*key))
-        .map(|key| {
-            let show = |map: &Map<String, Value>| match map.get(key) {
-                Some(Value::Object(_) | Value::Array(_)) => "…".to_owned(),
-                Some(value) => value.to_string(),
-                None => "unset".to_owned(),
-            };
-            format!("{key} {} → {}", show(before), show(after))
-        })
-        .collect();
-    changed.join(", ")
-}
-
-/// One operation, read.
-struct Operation {
-    kind: &'static Kind,
-    body: Map<String, Value>,
-    prefix: Vec<Step>,
-}
-
-/// Whether operations come in `mutateOperations`, in `operations` of one service, or as the one `operation`.
-pub(super) enum Form {
-    Mixed,
-    Service(&'static Kind),
-    Single(&'static Kind),
-}
-
-/// Reads the operations of a request, or says how its JSON does not fit.
-fn operations(form: &Form, body: &mut Map<String, Value>) -> Result<Vec<Operation>, Vec<Violation>> {
-    let key = match form {
-        Form::Mixed => "mutateOperations",
-        Form::Service(_) => "operations",
-        Form::Single(_) => "operation",
-    };
-    let known = ["partialFailure", "validateOnly", "responseContentType", key];
-    let mut violations: Vec<Violation> = body
-        .keys()
-        .filter(|k| !known.contains(&k.as_str()))
-        .map(|k| Violation::unknown(k, ""))
-        .collect();
-    for (flag, value) in body
-        .iter()
-        .filter(|(k, _)| matches!(k.as_str(), "partialFailure" | "validateOnly"))
-    {
-        if !value.is_boolean() {
-            violations.push(Violation::invalid(&snake(flag), "TYPE_BOOL", value));
-        }
-    }
-    let items = match (form, body.remove(key)) {
-        (Form::Single(_), Some(value)) => vec![value],
-        (Form::Mixed | Form::Service(_), Some(Value::Array(items))) => items,
-        (_, Some(other)) => {
-            violations.push(Violation::invalid(&snake(key), "repeated", &other));
-            Vec::new()
-        }
-        (_, None) => Vec::new(),
-    };
-    let schema = Schema::get();
-    let mut operations = Vec::new();
-    for (index, item) in items.into_iter().enumerate() {
-        let at = match form {
-            Form::Single(_) => "operation".to_owned(),
-            Form::Mixed | Form::Service(_) => format!("{}[{index}]", snake(key)),
-        };
-        let Value::Object(map) = item else {
-            violations.push(Violation::invalid(&at, "TYPE_MESSAGE", &item));
-            continue;
-        };
-        let step = match form {
-            Form::Single(_) => Step::field("operation"),
-            Form::Mixed | Form::Service(_) => Step::item(&snake(key), index),
-        };
-        match form {
-            Form::Mixed => match read(schema.message("MutateOperation"), map, &at) {
-                Ok(map) => operations.extend(mixed(map, step)),
-                Err(found) => violations.extend(found),
-            },
-            Form::Service(kind) | Form::Single(kind) => {
-                let message = schema.message(&format!("{}Operation", kind.message));
-                match read(message, map, &at) {
-                    Ok(body) => operations.push(Operation {
-                        kind,
-                        body,
-                        prefix: vec![step],
-                    }),
-                    Err(found) => violations.extend(found),
-                }
-            }
-        }
-    }
-    if violations.is_empty() {
-        Ok(operations)
-    } else {
-        Err(violations)
-    }
-}
-
-fn mixed(map: Map<String, Value>, step: Step) -> Option<Operation> {
-    let (key, body) = map.into_iter().next()?;
-    let Value::Object(body) = body else { return None };
-    let name = snake(&key);
-    let resource = name.strip_suffix("_operation")?;
-    let kind = KINDS.iter().find(|k| k.resource == resource)?;
-    Some(Operation {
-        kind,
-        body,
-        prefix: vec![step, Step::field(&name)],
-    })
 }
 
 fn carry_out(tx: &mut Tx<'_>, operation: &mut Operation) -> Ruling<Handle> {

@@ -147,7 +147,9 @@ fn one(name: &str, value: &Value, ty: &str, zone: Tz) -> Result<Value, Fault> {
         _ => {
             let value = match value {
                 Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),
-                other => other.clone(),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    value.clone()
+                }
             };
             let list = ty.starts_with("list<");
             match (&value, list) {

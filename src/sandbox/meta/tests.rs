@@ -153,9 +153,10 @@ fn each_rule_of_a_campaign_bites() {
         ("spend_cap", json!(50), (100, 2_446_307)),
     ] {
         let mut params = campaign();
-        match &value {
-            Value::Null => drop(params.as_object_mut().unwrap().remove(name)),
-            _ => params[name] = value.clone(),
+        if value.is_null() {
+            params.as_object_mut().unwrap().remove(name);
+        } else {
+            params[name] = value.clone();
         }
         let mut world = World::new(7, 0);
         let (status, body) = post(&mut world, "act_42/campaigns", params);
@@ -180,9 +181,10 @@ fn each_rule_of_an_ad_set_bites() {
         ("billing_event", json!("LOOKS"), (100, 0)),
     ] {
         let mut params = adset(&campaign);
-        match &value {
-            Value::Null => drop(params.as_object_mut().unwrap().remove(name)),
-            _ => params[name] = value.clone(),
+        if value.is_null() {
+            params.as_object_mut().unwrap().remove(name);
+        } else {
+            params[name] = value.clone();
         }
         let (status, body) = post(&mut world, "act_42/adsets", params);
         assert_eq!((status, code(&body)), (400, expected), "{name} = {value}: {body}");
