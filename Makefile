@@ -35,8 +35,10 @@ it: ## the tests that need the servers (and starts them)
 
 check: fmt lint deny test ## everything a change must pass: what .ci/run runs
 
+# The platforms' folders are declared by a macro, where `cargo fmt` does not look.
 fmt: ## is it formatted?
 	cargo fmt --check
+	rustfmt --check --edition 2024 src/platform/*/mod.rs
 
 lint: ## clippy, warnings are errors
 	cargo clippy --all-targets -- -D warnings

@@ -37,10 +37,6 @@ fn faults(vendor: &str) -> Vec<(&'static str, Value)> {
             "200 that is no JSON",
             on(json!({ "status": 200, "body": "<html>hello", "effect": "after" })),
         ),
-        (
-            "redirected elsewhere",
-            on(json!({ "status": 307, "body": "", "headers": { "location": "http://127.0.0.1:1/" } })),
-        ),
     ]
 }
 
@@ -87,6 +83,12 @@ async fn every_fault_at_every_write_of_every_platform() {
                 app.publish(&plan).await;
                 app.settle_and_warp(20).await;
                 one_of_each(&app, &plan, &what).await;
+                let struck = app.control(reqwest::Method::GET, "faults", None).await;
+                assert_eq!(
+                    struck["faults"][0]["struck"],
+                    json!(1),
+                    "{what}: the fault never struck: {struck}"
+                );
                 app.mend().await;
             }
         }
@@ -210,5 +212,25 @@ async fn an_expired_token_is_renewed_and_a_revoked_one_fails_only_its_own_leg() 
     assert_eq!(
         app.events("execution.partial_failure")[0].data["legs"][1]["error"]["class"],
         "auth"
+    );
+}
+
+/// Following it would carry the token to another host, and 307 would send the body again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_never_followed() {
+    let app = App::start().await;
+    let elsewhere = format!("{}/control/reset", app.url);
+    let plan = plans::plan("redirect.1");
+    app.fault(json!({ "vendor": "meta", "method": "campaigns.create", "status": 307, "body": "", "headers": { "location": elsewhere } })).await;
+    app.fault(json!({ "vendor": "google-ads", "method": "mutate", "status": 307, "body": "", "headers": { "location": elsewhere } })).await;
+    app.publish(&plan).await;
+    app.settle_and_warp(5).await;
+    let legs = app.legs(&plan).await;
+    assert!(legs.values().all(|s| s == "failed"), "{legs:?}");
+    let faults = app.control(reqwest::Method::GET, "faults", None).await;
+    assert_ne!(
+        faults["faults"],
+        json!([]),
+        "somebody followed the redirect and reset the sandbox"
     );
 }

@@ -24,11 +24,6 @@ pub fn database_url() -> String {
         .expect("run me with `make test`: it starts the servers")
 }
 
-/// Where the stack's Kafka is.
-pub fn kafka() -> String {
-    std::env::var("CAMPAIGN_EXECUTION_TEST_KAFKA").expect("run me with `make test`: it starts the servers")
-}
-
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A name that no other test of this run has.
@@ -51,7 +46,7 @@ pub struct Event {
 /// The service under test.
 pub struct App {
     pub wiring: Wiring,
-    pub running: Option<Running>,
+    _sandbox: Running,
     pub url: String,
     pub variables: Vec<(String, String)>,
     workers: Vec<Worker>,
@@ -92,7 +87,7 @@ impl App {
         Self {
             url: format!("http://{}", running.addr),
             wiring,
-            running: Some(running),
+            _sandbox: running,
             variables,
             workers,
             offset: AtomicI64::new(0),
@@ -381,15 +376,15 @@ impl App {
         list.iter().filter(of_ours).count() as u64
     }
 
-    /// Nothing was made twice: one object per name and kind.
+    /// Nothing was made twice: one object per name, kind and parent.
     pub async fn assert_no_duplicates(&self) {
-        let mut seen: BTreeMap<(String, String, String), u32> = BTreeMap::new();
+        let mut seen: BTreeMap<[String; 4], u32> = BTreeMap::new();
         for platform in platform::all() {
             for object in self.objects(platform.name()).await {
                 let text = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
                 if !text("name").is_empty() {
                     *seen
-                        .entry((text("vendor"), text("kind"), text("name")))
+                        .entry(["vendor", "kind", "parent", "name"].map(text))
                         .or_default() += 1;
                 }
             }
@@ -438,10 +433,6 @@ async fn create_database() -> String {
     let server = database_url();
     let name = unique("ce_test");
     let mut connection = PgConnection::connect(&server).await.expect("PostgreSQL answers");
-    #[expect(
-        clippy::disallowed_types,
-        reason = "a database's name cannot be bound; this one is made of digits"
-    )]
     let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
     sqlx::raw_sql(statement)
         .execute(&mut connection)
