@@ -173,6 +173,8 @@ pub struct Worker {
     pub concurrency: usize,
     /// Seconds.
     pub lease_s: u64,
+    /// Seconds.
+    pub max_call_s: u64,
 }
 
 /// Deadlines.
@@ -282,6 +284,9 @@ impl Config {
         }
         if self.worker.concurrency == 0 {
             bad("worker.concurrency", "must be at least 1");
+        }
+        if self.worker.max_call_s == 0 {
+            bad("worker.max_call_s", "must be at least 1");
         }
         if self.database.max_connections < 4 {
             bad("database.max_connections", "must be at least 4");

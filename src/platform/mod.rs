@@ -35,7 +35,7 @@ pub struct Traits {
     pub tracking: tracking::Rule,
     /// How long after a lost answer an object may still be invisible to a look-up.
     pub settle: Duration,
-    /// How long one call may take.
+    /// How long one call may take at the most.
     pub deadline: Duration,
 }
 
@@ -61,6 +61,8 @@ pub struct Session {
     pub base_url: Arc<str>,
     /// From the tenant's account map.
     pub account: Account,
+    /// How long one call may take: the platform's own, or less if so configured.
+    pub deadline: Duration,
 }
 
 /// What a call is to achieve.

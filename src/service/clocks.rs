@@ -77,6 +77,7 @@ impl Clocks {
                 .cloned()
                 .unwrap_or_else(|| platform.traits().base_url.into()),
             account: watched.tenant.accounts.get(name)?.clone(),
+            deadline: platform.traits().deadline,
         };
         match platform.read(&session, &watched.manifest).await {
             Ok(reading) => match reading.eligibility {

@@ -427,7 +427,7 @@ impl Drive {
         let intents: Vec<(Uuid, Mutation)> = mutations.into_iter().map(|m| (Uuid::new_v4(), m)).collect();
         self.manifest.mutation_count += i64::try_from(intents.len()).unwrap_or(i64::MAX);
         self.pending.manifest = true;
-        let needs = self.tools.platform.traits().deadline + MARGIN;
+        let needs = self.session.deadline + MARGIN;
         let rows = intents
             .iter()
             .map(|(id, m)| (*id, serde_json::to_value(m).unwrap_or(Value::Null)))

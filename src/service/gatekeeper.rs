@@ -330,6 +330,7 @@ impl Gatekeeper {
             outbound: self.outbound.clone(),
             base_url: base_url.unwrap_or_else(|| platform.traits().base_url.into()),
             account: account.clone(),
+            deadline: platform.traits().deadline,
         };
         let facts = platform.probe(&session).await?;
         self.store.keep_verdict(id, &probe, &facts).await.map_err(later)?;

@@ -8,7 +8,7 @@ use super::poke::Pokes;
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::saga::{CommandKind, Report};
 use crate::outbound::Outbound;
-use crate::platform::Session;
+use crate::platform::{Platform, Session};
 use crate::store::commands::Job;
 use crate::store::progress::{Save, Then};
 use crate::store::{Store, StoreError};
@@ -28,13 +28,21 @@ pub struct WorkerConfig {
     pub lease: Duration,
     /// The longest sleep when nothing is due.
     pub poll: Duration,
+    /// The longest that one call may take, whatever the platform would allow.
+    pub max_call: Duration,
 }
 
 impl WorkerConfig {
     /// A lease must outlive a call, or an intent could never be committed.
     #[must_use]
-    pub fn lease_for(&self, call_deadline: Duration) -> Duration {
-        self.lease.max(call_deadline * 2 + MARGIN)
+    pub fn lease_for(&self, platform: &dyn Platform) -> Duration {
+        self.lease.max(self.deadline(platform) * 2 + MARGIN)
+    }
+
+    /// How long one call to the platform may take.
+    #[must_use]
+    pub fn deadline(&self, platform: &dyn Platform) -> Duration {
+        self.max_call.min(platform.traits().deadline)
     }
 }
 
@@ -109,7 +117,7 @@ impl Worker {
     }
 
     async fn lease(&self, limit: usize) -> Result<Vec<Job>, StoreError> {
-        let lease = self.config.lease_for(self.tools.platform.traits().deadline);
+        let lease = self.config.lease_for(self.tools.platform.as_ref());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.store
             .lease_commands(self.tools.platform.name(), limit, lease)
@@ -142,6 +150,7 @@ impl Worker {
                         outbound: self.outbound.clone(),
                         base_url: Arc::clone(&self.base_url),
                         account: account.clone(),
+                        deadline: self.config.deadline(self.tools.platform.as_ref()),
                     };
                     Drive::new(self.tools.clone(), session, job).run().await
                 }

@@ -117,6 +117,7 @@ impl Wiring {
             concurrency: self.config.worker.concurrency,
             lease: Duration::from_secs(self.config.worker.lease_s),
             poll: Duration::from_millis(500),
+            max_call: Duration::from_secs(self.config.worker.max_call_s),
         }
     }
 

@@ -89,7 +89,7 @@ impl Wiring {
     #[must_use]
     pub fn worker_of(&self, platform: Arc<dyn Platform>) -> (Worker, JoinHandle<()>) {
         let config = self.worker();
-        let lease = config.lease_for(platform.traits().deadline);
+        let lease = config.lease_for(platform.as_ref());
         let (committer, committing) = Committer::spawn(
             self.store.clone(),
             Arc::new(Composer),

@@ -27,7 +27,8 @@ pub struct World {
     running: Option<sandbox::Running>,
     _embedded: Option<MockCluster<'static, DefaultProducerContext>>,
     _postgres: PrivatePostgres,
-    dir: PathBuf,
+    // Last: fields are dropped in order, and the server must stop before its files go.
+    _scratch: Scratch,
 }
 
 impl World {
@@ -35,6 +36,7 @@ impl World {
     pub async fn start() -> Result<Self, Failure> {
         let dir = std::env::temp_dir().join(format!("campaign-execution-demo-{}", std::process::id()));
         std::fs::create_dir_all(&dir).map_err(|e| Failure::failed(format!("{}: {e}", dir.display())))?;
+        let scratch = Scratch(dir.clone());
         let parent = dir.clone();
         let postgres = tokio::task::spawn_blocking(move || PrivatePostgres::start(&parent))
             .await
@@ -84,7 +86,7 @@ impl World {
             running: Some(running),
             _embedded: embedded,
             _postgres: postgres,
-            dir,
+            _scratch: scratch,
         })
     }
 
@@ -97,9 +99,12 @@ impl World {
     }
 }
 
-impl Drop for World {
+/// The demo's directory; removed when dropped, however the demo ends.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.dir);
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -441,7 +441,7 @@ async fn call_google(
     if let Some(manager) = &session.account.login_account_id {
         request = request.header("login-customer-id", digits(manager));
     }
-    let answer = match outbound.send(request, DEADLINE).await {
+    let answer = match outbound.send(request, session.deadline).await {
         Ok(answer) => answer,
         Err(error @ (NoAnswer::NotSent(_) | NoAnswer::Lost(_))) => {
             return Err(errors::no_answer(error, call));

@@ -276,7 +276,7 @@ async fn send(
     };
     let answer = session
         .outbound
-        .send(request, DEADLINE)
+        .send(request, session.deadline)
         .await
         .map_err(|error| match (error, call) {
             (NoAnswer::Lost(why), Call::Create | Call::Change | Call::Remove) => CallError::Unclear { why },
