@@ -21,7 +21,7 @@
 //! list,get,update,delete}` `meta.{campaigns,…}bylabels.list` `meta.insights.list` `meta.batch` (each operation of a batch is
 //! also a request of its own) · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
 //! `ga4-data.runReport` `.runRealtimeReport` · `oauth.token` · `assets.get`. A fault may leave the vendor out
-//! (`campaigns.create`), or end in `*`.
+//! (`campaigns.create`), and `*` stands for anything (`*.create`).
 //!
 //! # `POST /control/faults` (one object, or a list of them)
 //! ```json
