@@ -66,6 +66,8 @@
 //!  "require_appsecret_proof": true}
 //! ```
 //! GA4 states: `green`, `amber` (thresholded), `red` (trashed and silent), `silent` (no events), `no_access` (403).
+//! `token_expired` counts calls down per vendor (a number alone: any vendor); `revoke` takes refresh tokens, service-account
+//! addresses and Meta access tokens, `*` for all. `spend` is found by id, resource name or name.
 //! Lists of texts match case-insensitively anywhere in an ad's name or texts and in its parents' names; `*` matches all.
 //!
 //! # Looking
