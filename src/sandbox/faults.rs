@@ -50,7 +50,7 @@ pub(super) struct Rule {
     /// `google-ads`, `meta`, … or `*`.
     #[serde(default = "any")]
     pub(super) vendor: String,
-    /// A logical method (`google-ads.mutate`, or `mutate` for short), a prefix ending in `*`, or `*`.
+    /// A logical method: `google-ads.mutate`, or `mutate` for short; `*` stands for anything (`*.create`).
     #[serde(default = "any")]
     pub(super) method: String,
     /// Only calls for this account.
@@ -135,11 +135,17 @@ impl Rule {
             .strip_prefix(vendor)
             .and_then(|m| m.strip_prefix('.'))
             .unwrap_or(method);
-        let matches = |pattern: &str, text: &str| match pattern.strip_suffix('*') {
-            Some(prefix) => text.starts_with(prefix),
-            None => pattern == text,
-        };
-        matches(&self.vendor, vendor) && (matches(&self.method, method) || matches(&self.method, short))
+        glob(&self.vendor, vendor) && (glob(&self.method, method) || glob(&self.method, short))
+    }
+}
+
+/// Whether a text fits a pattern in which `*` stands for anything.
+fn glob(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((before, after)) => text.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len()).any(|n| rest.get(n..).is_some_and(|tail| glob(after, tail)))
+        }),
     }
 }
 
@@ -333,6 +339,20 @@ mod tests {
             strike(&mut faults, "meta.campaigns.create").end.is_none(),
             "spent"
         );
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, text, fits) in [
+            ("*", "meta.ads.create", true),
+            ("*.create", "meta.ads.create", true),
+            ("meta.*.create", "meta.ads.create", true),
+            ("meta.*", "meta.ads.create", true),
+            ("*.create", "meta.ads.list", false),
+            ("ads", "meta.ads", false),
+        ] {
+            assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
+        }
     }
 
     #[test]

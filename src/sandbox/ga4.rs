@@ -327,6 +327,17 @@ fn report(about: &Property<'_>, body: &Map<String, Value>, realtime: bool) -> Re
     if metrics.is_empty() && dimensions.is_empty() {
         return Err("At least one dimension or metric is required.".to_owned());
     }
+    let rows = rows(about, body, &dimensions, &metrics)?;
+    Ok(rendered(about, body, realtime, &dimensions, &metrics, rows))
+}
+
+/// The rows: one for each event that happened, or their sum.
+fn rows(
+    about: &Property<'_>,
+    body: &Map<String, Value>,
+    dimensions: &[String],
+    metrics: &[String],
+) -> Result<Vec<Value>, String> {
     let key_events = about.key_events();
     let mut events = vec![
         ("page_view".to_owned(), 4200u64),
@@ -350,7 +361,7 @@ fn report(about: &Property<'_>, body: &Map<String, Value>, realtime: bool) -> Re
         "screenPageViews" if event != "page_view" => 0,
         _ => count,
     };
-    let rows: Vec<Value> = if dimensions.iter().any(|d| d == "eventName") {
+    if dimensions.iter().any(|d| d == "eventName") {
         let row = |(event, count): &(String, u64)| {
             let d: Vec<Value> = dimensions.iter().map(|_| json!({"value": event})).collect();
             let m: Vec<Value> = metrics
@@ -359,15 +370,28 @@ fn report(about: &Property<'_>, body: &Map<String, Value>, realtime: bool) -> Re
                 .collect();
             json!({"dimensionValues": d, "metricValues": m})
         };
-        events.iter().map(row).collect()
-    } else if events.is_empty() {
-        Vec::new()
-    } else {
-        let total = |metric: &String| events.iter().map(|(e, c)| value(metric, e, *c)).sum::<u64>();
-        vec![
-            json!({"metricValues": metrics.iter().map(|m| json!({"value": total(m).to_string()})).collect::<Vec<_>>()}),
-        ]
-    };
+        return Ok(events.iter().map(row).collect());
+    }
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+
+    let total = |metric: &String| events.iter().map(|(e, c)| value(metric, e, *c)).sum::<u64>();
+    let sums: Vec<Value> = metrics
+        .iter()
+        .map(|m| json!({"value": total(m).to_string()}))
+        .collect();
+    Ok(vec![json!({"metricValues": sums})])
+}
+
+fn rendered(
+    about: &Property<'_>,
+    body: &Map<String, Value>,
+    realtime: bool,
+    dimensions: &[String],
+    metrics: &[String],
+    rows: Vec<Value>,
+) -> Value {
     let mut answer = json!({
         "dimensionHeaders": dimensions.iter().map(|d| json!({"name": d})).collect::<Vec<_>>(),
         "metricHeaders": metrics.iter().map(|m| json!({"name": m, "type": "TYPE_INTEGER"})).collect::<Vec<_>>(),
@@ -393,7 +417,7 @@ fn report(about: &Property<'_>, body: &Map<String, Value>, realtime: bool) -> Re
             "tokensPerProjectPerHour": {"consumed": 1, "remaining": 13_999},
         });
     }
-    Ok(answer)
+    answer
 }
 
 /// The event names that a filter lets through: one exact string or a list.

@@ -215,10 +215,15 @@ pub(super) fn conduct(world: &mut World, incoming: Incoming, plan: &Plan) -> Out
             }
         }
     };
+    write_down(world, incoming, plan, &outcome);
+    outcome
+}
+
+fn write_down(world: &mut World, incoming: Incoming, plan: &Plan, outcome: &Outcome) {
     let entry = Entry {
         n: 0,
         at: world.now,
-        vendor: vendor.name,
+        vendor: incoming.vendor.name,
         method: incoming.described.method,
         account: incoming.described.account,
         http_method: incoming.method,
@@ -232,7 +237,6 @@ pub(super) fn conduct(world: &mut World, incoming: Incoming, plan: &Plan) -> Out
         faults: plan.struck.clone(),
     };
     world.journal.add(entry);
-    outcome
 }
 
 /// The answer that a `status` fault gives.
@@ -298,49 +302,28 @@ pub(super) async fn handle(
     let Some((vendor, rest)) = found else {
         return respond(elsewhere(path, shared.vendors), &[]);
     };
-    let (rest, query) = (rest.to_owned(), query.to_owned());
-    let call = Call {
-        method: &parts.method,
-        path: &rest,
-        query: &query,
-        headers: &parts.headers,
-        body: &body,
-    };
-    let (planned, base) = {
-        let mut world = shared.world();
-        let described = (vendor.describe)(&world, &call);
-        let incoming = Incoming {
-            vendor,
-            described,
-            method: parts.method,
-            path: rest,
-            query,
-            headers: parts.headers,
-            body,
+    let (path, query) = (rest.to_owned(), query.to_owned());
+    let described = {
+        let call = Call {
+            method: &parts.method,
+            path: &path,
+            query: &query,
+            headers: &parts.headers,
+            body: &body,
         };
-        let plan = incoming.plan(&mut world);
-        let base = Duration::from_millis(world.switches.latency_ms);
-        if plan.before.is_zero() {
-            (Ok((conduct(&mut world, incoming, &plan), plan)), base)
-        } else {
-            (Err((incoming, plan)), base)
-        }
+        (vendor.describe)(&shared.world(), &call)
     };
-    let (outcome, plan) = match planned {
-        Ok(done) => done,
-        // On a task of its own: a vendor carries a request out even when the client has stopped waiting.
-        Err((incoming, plan)) => {
-            let shared = Arc::clone(&shared);
-            let late = tokio::spawn(async move {
-                tokio::time::sleep(plan.before).await;
-                let outcome = conduct(&mut shared.world(), incoming, &plan);
-                (outcome, plan)
-            });
-            match late.await {
-                Ok(done) => done,
-                Err(_) => return respond(Answer::json(500, &json!({"error": "the sandbox failed"})), &[]),
-            }
-        }
+    let incoming = Incoming {
+        vendor,
+        described,
+        method: parts.method,
+        path,
+        query,
+        headers: parts.headers,
+        body,
+    };
+    let Some((outcome, plan, base)) = carry_out(&shared, incoming).await else {
+        return respond(Answer::json(500, &json!({"error": "the sandbox failed"})), &[]);
     };
     let wait = plan.after + base;
     if !wait.is_zero() {
@@ -351,6 +334,27 @@ pub(super) async fn handle(
         .map(|(_, rule)| rule.headers.into_iter().collect())
         .unwrap_or_default();
     finish(&shared, &grip, outcome, &extra).await
+}
+
+/// Carries a request out, now or late, and says what faults struck and how long every answer takes.
+async fn carry_out(shared: &Arc<Shared>, incoming: Incoming) -> Option<(Outcome, Plan, Duration)> {
+    let (incoming, plan, base) = {
+        let mut world = shared.world();
+        let plan = incoming.plan(&mut world);
+        let base = Duration::from_millis(world.switches.latency_ms);
+        if plan.before.is_zero() {
+            return Some((conduct(&mut world, incoming, &plan), plan, base));
+        }
+        (incoming, plan, base)
+    };
+    // On a task of its own: a vendor carries a request out even when the client has stopped waiting.
+    let shared = Arc::clone(shared);
+    let late = tokio::spawn(async move {
+        tokio::time::sleep(plan.before).await;
+        let outcome = conduct(&mut shared.world(), incoming, &plan);
+        (outcome, plan, base)
+    });
+    late.await.ok()
 }
 
 /// Ends the call on the wire as the outcome says.

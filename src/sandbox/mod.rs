@@ -21,7 +21,7 @@
 //! list,get,update,delete}` `meta.{campaigns,…}bylabels.list` `meta.insights.list` `meta.batch` (each operation of a batch is
 //! also a request of its own) · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
 //! `ga4-data.runReport` `.runRealtimeReport` · `oauth.token` · `assets.get`. A fault may leave the vendor out
-//! (`campaigns.create`), or end in `*`.
+//! (`campaigns.create`), and `*` stands for anything (`*.create`).
 //!
 //! # `POST /control/faults` (one object, or a list of them)
 //! ```json
@@ -66,6 +66,8 @@
 //!  "require_appsecret_proof": true}
 //! ```
 //! GA4 states: `green`, `amber` (thresholded), `red` (trashed and silent), `silent` (no events), `no_access` (403).
+//! `token_expired` counts calls down per vendor (a number alone: any vendor); `revoke` takes refresh tokens, service-account
+//! addresses and Meta access tokens, `*` for all. `spend` is found by id, resource name or name.
 //! Lists of texts match case-insensitively anywhere in an ad's name or texts and in its parents' names; `*` matches all.
 //!
 //! # Looking

@@ -480,7 +480,8 @@ fn result(world: &World, form: &Form, made: Option<(&'static Kind, Handle)>, ful
         &object.key
     };
     let mut result = json!({"resourceName": key});
-    if full {
+    // Links have nothing mutable in them, so their result has no place for it.
+    if full && kind.update.is_some() {
         let shown = object.fields.iter().filter(|(k, _)| !k.starts_with('_'));
         result[camel(kind.resource)] = Value::Object(shown.map(|(k, v)| (k.clone(), v.clone())).collect());
     }

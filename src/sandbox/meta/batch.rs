@@ -58,35 +58,37 @@ fn operations(params: &Params) -> Result<Vec<Operation>, Fault> {
     Ok(operations)
 }
 
-/// Answers `POST /v26.0/`.
-pub(super) fn answer(world: &mut World, call: &Call<'_>, params: &Params) -> Result<Answer, Fault> {
-    let operations = operations(params)?;
-    let version = call.path.split('/').nth(1).unwrap_or("");
-    let token = super::token(call, params);
-    let with_headers = text(params, "include_headers") != "false";
-    let mut results: HashMap<String, Value> = HashMap::new();
-    let mut campaigns: HashSet<String> = HashSet::new();
-    let mut answers = Vec::new();
-    for operation in operations {
-        let url = substituted(&operation.url, &results);
-        let body = substituted(&operation.body, &results);
+/// A batch in progress.
+struct Batch<'a> {
+    call: &'a Call<'a>,
+    version: &'a str,
+    token: String,
+    proof: &'a str,
+    results: HashMap<String, Value>,
+    /// The campaigns that an ad set has been made in.
+    campaigns: HashSet<String>,
+}
+
+impl Batch<'_> {
+    /// An operation as a request of its own, or why the batch cannot have it.
+    fn request(&mut self, world: &World, operation: &Operation) -> Result<Incoming, Fault> {
+        let url = substituted(&operation.url, &self.results);
+        let body = substituted(&operation.body, &self.results);
         let (path, query) = url.split_once('?').unwrap_or((&url, ""));
         let path = path
-            .strip_prefix(version)
+            .strip_prefix(self.version)
             .map_or(path, |p| p.trim_start_matches('/'));
         // "Batch requests cannot include multiple ad sets under the same campaign."
         if operation.method == Method::POST && path.ends_with("/adsets") {
-            let form: HashMap<String, String> = url::form_urlencoded::parse(body.as_bytes())
-                .into_owned()
-                .collect();
-            let campaign = form.get("campaign_id").cloned().unwrap_or_default();
-            if !campaign.is_empty() && !campaigns.insert(campaign) {
-                let fault = Fault::new(
+            let mut form = url::form_urlencoded::parse(body.as_bytes());
+            let campaign = form
+                .find(|(key, _)| key == "campaign_id")
+                .map(|(_, value)| value.into_owned());
+            if campaign.is_some_and(|campaign| !self.campaigns.insert(campaign)) {
+                return Err(Fault::new(
                     100,
                     "A batch cannot include multiple ad sets under the same campaign",
-                );
-                answers.push(rendered(&fault.answer(world), with_headers));
-                continue;
+                ));
             }
         }
         let mut headers = HeaderMap::new();
@@ -94,24 +96,23 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>, params: &Params) -> Res
             "content-type",
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
-        if let Ok(value) = HeaderValue::from_str(&format!("Bearer {token}")) {
+        if let Ok(value) = HeaderValue::from_str(&format!("Bearer {}", self.token)) {
             headers.insert("authorization", value);
         }
-        if let Some(host) = call.headers.get("host") {
+        if let Some(host) = self.call.headers.get("host") {
             headers.insert("host", host.clone());
         }
-        let mut query = query.to_owned();
-        let proof = text(params, "appsecret_proof");
-        if !proof.is_empty() {
-            let separator = if query.is_empty() { "" } else { "&" };
-            query = format!("{query}{separator}appsecret_proof={proof}");
-        }
-        let path = format!("/{version}/{path}");
-        let body = Bytes::from(body);
+        let query = match (self.proof, query) {
+            ("", query) => query.to_owned(),
+            (proof, "") => format!("appsecret_proof={proof}"),
+            (proof, query) => format!("{query}&appsecret_proof={proof}"),
+        };
+        let path = format!("/{}/{path}", self.version);
+        let (method, body) = (operation.method.clone(), Bytes::from(body));
         let described = describe(
             world,
             &Call {
-                method: &operation.method,
+                method: &method,
                 path: &path,
                 query: &query,
                 headers: &headers,
@@ -119,14 +120,38 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>, params: &Params) -> Res
             },
         );
         const ITSELF: &Vendor = &VENDOR;
-        let incoming = Incoming {
+        Ok(Incoming {
             vendor: ITSELF,
             described,
-            method: operation.method,
+            method,
             path,
             query,
             headers,
             body,
+        })
+    }
+}
+
+/// Answers `POST /v26.0/`.
+pub(super) fn answer(world: &mut World, call: &Call<'_>, params: &Params) -> Result<Answer, Fault> {
+    let operations = operations(params)?;
+    let with_headers = text(params, "include_headers") != "false";
+    let mut batch = Batch {
+        call,
+        version: call.path.split('/').nth(1).unwrap_or(""),
+        token: super::token(call, params),
+        proof: text(params, "appsecret_proof"),
+        results: HashMap::new(),
+        campaigns: HashSet::new(),
+    };
+    let mut answers = Vec::new();
+    for operation in operations {
+        let incoming = match batch.request(world, &operation) {
+            Ok(incoming) => incoming,
+            Err(fault) => {
+                answers.push(rendered(&fault.answer(world), with_headers));
+                continue;
+            }
         };
         let hidden_for = world.store.hidden_for;
         let plan = incoming.plan(world);
@@ -139,7 +164,7 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>, params: &Params) -> Res
         if !operation.name.is_empty()
             && let Ok(value) = serde_json::from_slice(&outcome.answer.body)
         {
-            results.insert(operation.name, value);
+            batch.results.insert(operation.name, value);
         }
         answers.push(rendered(&outcome.answer, with_headers));
     }

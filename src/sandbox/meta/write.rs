@@ -141,12 +141,7 @@ fn make(
     parent: Option<Handle>,
 ) -> Handle {
     let id = world.ids.meta();
-    let zone = accounts::zone(world, account);
-    let now = world
-        .now
-        .with_timezone(&zone)
-        .format("%Y-%m-%dT%H:%M:%S%z")
-        .to_string();
+    let now = stamp(world, account);
     fields.insert("id".into(), id.clone().into());
     fields.insert("account_id".into(), account.into());
     fields.insert("created_time".into(), now.clone().into());
@@ -208,51 +203,32 @@ fn create_checked(
         let labels = labels(world, account, &given)?;
         fields.insert("adlabels".into(), labels);
     }
+    if let Some(twin) = twin(world, account, kind, fields) {
+        return Ok(twin);
+    }
+    if matches!(kind, "campaign" | "adset" | "ad") {
+        rules::first_status(fields)?;
+    }
+    let context = Context {
+        world,
+        account,
+        old: None,
+    };
     let mut parent = None;
     match kind {
         "campaign" => {
-            rules::first_status(fields)?;
             fields.entry("buying_type").or_insert_with(|| "AUCTION".into());
-            rules::campaign(
-                &Context {
-                    world,
-                    account,
-                    old: None,
-                },
-                fields,
-            )?;
+            rules::campaign(&context, fields)?;
         }
         "adset" => {
-            rules::first_status(fields)?;
             open_ended(fields);
-            rules::adset(
-                &Context {
-                    world,
-                    account,
-                    old: None,
-                },
-                fields,
-            )?;
+            rules::adset(&context, fields)?;
             parent = world.store.find(NAME, text(fields, "campaign_id"));
-            let zone = accounts::zone(world, account);
-            let now = world
-                .now
-                .with_timezone(&zone)
-                .format("%Y-%m-%dT%H:%M:%S%z")
-                .to_string();
+            let now = stamp(world, account);
             fields.entry("start_time").or_insert_with(|| now.into());
         }
         "ad" => {
-            rules::first_status(fields)?;
-            let creative = creatives::ad(
-                &Context {
-                    world,
-                    account,
-                    old: None,
-                },
-                fields,
-                synchronous,
-            )?;
+            let creative = creatives::ad(&context, fields, synchronous)?;
             fields.insert(
                 "creative".into(),
                 json!({"id": creative, "creative_id": creative}),
@@ -265,31 +241,43 @@ fn create_checked(
         }
         "adcreative" => {
             creatives::creative(fields)?;
-            // "If the object_story_id is already used by a creative, the API returns the existing creative_id."
-            let story = text(fields, "object_story_id").to_owned();
-            let all = world.store.all(NAME, account, kind).iter();
-            let twin = all
-                .map(|h| world.store.get(*h))
-                .find(|o| !story.is_empty() && o.text("object_story_id") == story);
-            if let Some(twin) = twin {
-                return Ok(twin.key.clone());
-            }
             fields.entry("status").or_insert_with(|| "ACTIVE".into());
         }
-        "adlabel" => {
-            let name = text(fields, "name").to_owned();
-            if name.is_empty() {
-                return Err(Fault::required("name"));
-            }
-            if let Some(known) = world.store.named(NAME, account, kind, &name).first() {
-                return Ok(world.store.get(*known).key.clone());
-            }
-        }
-        _ => return Err(Fault::new(100, "(#100) Unsupported post request")),
+        _ if text(fields, "name").is_empty() => return Err(Fault::required("name")),
+        _ => {}
     }
     let handle = make(world, account, kind, std::mem::take(fields), parent);
     note_labels(world, handle);
     Ok(world.store.get(handle).key.clone())
+}
+
+/// What the vendor gives back instead of making it again: a label of that name, and a creative of that story ("if the
+/// object_story_id is already used by a creative, the API returns the existing creative_id").
+fn twin(world: &World, account: &str, kind: &'static str, fields: &Params) -> Option<String> {
+    let handle = match kind {
+        "adlabel" => world
+            .store
+            .named(NAME, account, kind, text(fields, "name"))
+            .first()
+            .copied(),
+        "adcreative" => {
+            let story = text(fields, "object_story_id");
+            let mut all = world.store.all(NAME, account, kind).iter().copied();
+            all.find(|h| !story.is_empty() && world.store.get(*h).text("object_story_id") == story)
+        }
+        _ => None,
+    };
+    handle.map(|h| world.store.get(h).key.clone())
+}
+
+/// Now, as the account's zone spells it.
+fn stamp(world: &World, account: &str) -> String {
+    let zone = accounts::zone(world, account);
+    world
+        .now
+        .with_timezone(&zone)
+        .format("%Y-%m-%dT%H:%M:%S%z")
+        .to_string()
 }
 
 /// `end_time=0` means that there is no end.
@@ -368,33 +356,34 @@ fn update_checked(
     if old.kind == "adset" && budget(&old.fields) != budget(&after) {
         count_budget_change(world, &mut after)?;
     }
-    let changed: Vec<String> = after
+    let changed = changed(&old.fields, &after);
+    if changed.is_empty() && after.len() == old.fields.len() {
+        return Ok(());
+    }
+    let now = stamp(world, account);
+    after.insert("updated_time".into(), now.into());
+    world
+        .store
+        .change(handle, &changed, |object| object.fields = after);
+    note_labels(world, handle);
+    Ok(())
+}
+
+/// A line of history for an update; empty if nothing changed.
+fn changed(before: &Params, after: &Params) -> String {
+    let changes: Vec<String> = after
         .iter()
-        .filter(|(key, value)| !key.starts_with('_') && old.fields.get(*key) != Some(value))
+        .filter(|(key, value)| !key.starts_with('_') && before.get(*key) != Some(value))
         .map(|(key, value)| {
             let show = |v: Option<&Value>| match v {
                 Some(Value::Object(_) | Value::Array(_)) => "…".to_owned(),
                 Some(value) => value.to_string(),
                 None => "unset".to_owned(),
             };
-            format!("{key} {} → {}", show(old.fields.get(key)), show(Some(value)))
+            format!("{key} {} → {}", show(before.get(key)), show(Some(value)))
         })
         .collect();
-    if changed.is_empty() && after.len() == old.fields.len() {
-        return Ok(());
-    }
-    let zone = accounts::zone(world, account);
-    let now = world
-        .now
-        .with_timezone(&zone)
-        .format("%Y-%m-%dT%H:%M:%S%z")
-        .to_string();
-    after.insert("updated_time".into(), now.into());
-    world
-        .store
-        .change(handle, &changed.join(", "), |object| object.fields = after);
-    note_labels(world, handle);
-    Ok(())
+    changes.join(", ")
 }
 
 /// What may still be done with an object that is archived or deleted, and which statuses there are.
