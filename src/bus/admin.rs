@@ -111,7 +111,27 @@ pub async fn create(
             Err((name, code)) => return Err(BusError::Refused(format!("topic {name}: {code}"))),
         }
     }
-    Ok(names.into_iter().map(|(name, _)| name).collect())
+    let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
+    wait_until_shown(config, &names).await?;
+    Ok(names)
+}
+
+/// A broker answers "created" before every broker shows the topic; whoever starts next must find it.
+async fn wait_until_shown(config: &BusConfig, names: &[String]) -> Result<(), BusError> {
+    let began = tokio::time::Instant::now();
+    loop {
+        let there = existing(config).await?;
+        if names
+            .iter()
+            .all(|name| there.iter().any(|(n, partitions)| n == name && *partitions > 0))
+        {
+            return Ok(());
+        }
+        if began.elapsed() > PATIENCE {
+            return Err(BusError::Refused("the new topics do not show in time".to_owned()));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// One message at a place in a topic, as it was published; `None`: there is none (any more).

@@ -2,7 +2,9 @@
 
 mod deploy;
 mod execution;
+mod kill;
 mod never_twice;
 mod readme;
+mod stream;
 mod support;
 mod tidy;

@@ -52,7 +52,7 @@ pub struct App {
     workers: Vec<Worker>,
     offset: AtomicI64,
     events: std::sync::Mutex<Vec<Event>>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl App {
@@ -92,8 +92,13 @@ impl App {
             workers,
             offset: AtomicI64::new(0),
             events: std::sync::Mutex::default(),
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// Where a process of its own logs to.
+    pub fn log(&self) -> std::path::PathBuf {
+        self.dir.path().join("serve.log")
     }
 
     /// Onboards the contract's tenant, changed as the test likes.

@@ -3,3 +3,4 @@
 
 pub mod app;
 pub mod plans;
+pub mod process;
