@@ -5,6 +5,7 @@
 
 mod admin;
 mod audit;
+mod bench;
 mod decide;
 mod demo;
 mod output;
@@ -45,6 +46,8 @@ enum Command {
     Sandbox(sandbox::Sandbox),
     /// See a plan become campaigns, on private servers that are gone afterwards
     Demo(demo::Demo),
+    /// Measure launches on the servers that `make bench` starts
+    Bench(bench::Bench),
     /// Bring the database's schema up to date
     Migrate,
     /// Check everything the service depends on, and say what to do
@@ -221,6 +224,7 @@ async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
         Command::Serve(command) => command.run(wiring(file)?).await,
         Command::Sandbox(command) => command.run(output).await,
         Command::Demo(command) => command.run(output).await,
+        Command::Bench(command) => command.run(output).await,
         Command::Migrate => admin::migrate(&wiring(file)?, output).await,
         Command::Doctor => admin::doctor(&wiring(file)?, output).await,
         Command::Topics(command) => command.run(&wiring(file)?, output).await,

@@ -258,6 +258,39 @@ impl Store {
         .map_err(refused("views.gauges"))
     }
 
+    /// Transactions of this database so far (reads included), and messages published: for the benchmark.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn activity(&self) -> Result<(u64, u64), StoreError> {
+        let (transactions, published): (i64, i64) = sqlx::query_as(
+            "-- views.activity
+             SELECT (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()),
+                    (SELECT count(*) FROM outbox WHERE published_at IS NOT NULL)",
+        )
+        .fetch_one(self.pool())
+        .await
+        .map_err(refused("views.activity"))?;
+        Ok((transactions.unsigned_abs(), published.unsigned_abs()))
+    }
+
+    /// How often a plan version's messages were taken in.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn times_seen(&self, tenant: &str, plan_version: &str) -> Result<i64, StoreError> {
+        sqlx::query_scalar(
+            "-- views.times_seen
+             SELECT coalesce(sum(seen), 0)::bigint FROM inbox
+             WHERE topic = 'plan.approved' AND business_key LIKE $1 || '/' || $2 || '@%'",
+        )
+        .bind(tenant)
+        .bind(plan_version)
+        .fetch_one(self.pool())
+        .await
+        .map_err(refused("views.times_seen"))
+    }
+
     /// Legs as events tell of them.
     ///
     /// # Errors
