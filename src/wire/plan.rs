@@ -2,7 +2,7 @@
 //!
 //! Must not look at the time (a plan is the same plan tomorrow; the gate judges dates) nor at a tenant.
 
-use super::{Invalid, schema};
+use super::{Invalid, capped, hides, pointer_token, schema};
 use crate::domain::ids::{LogicalKey, PlanId, PlanVersion, PlatformId, TenantId};
 use crate::domain::money::{Currency, Money, parse_micros};
 use crate::domain::plan as d;
@@ -20,7 +20,7 @@ struct Plan {
     #[serde(default)]
     supersedes: Option<PlanVersion>,
     status: String,
-    approved_at: DateTime<Utc>,
+    approved_at: String,
     approved_by: String,
     currency: String,
     timezone: String,
@@ -147,15 +147,18 @@ pub fn parse(data: &Value) -> Result<d::Plan, Vec<Invalid>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let wire = Plan::deserialize(data).map_err(|e| vec![Invalid::at("", e.to_string())])?;
     let mut reader = Reader::default();
+    if has_a_point(data) {
+        reader.whole_numbers(data, "");
+    }
+    if !reader.problems.is_empty() {
+        return Err(capped(reader.problems, 0));
+    }
+    let wire = Plan::deserialize(data).map_err(|e| vec![Invalid::at("", e.to_string())])?;
     let plan = reader.plan(wire);
     match plan {
         Some(plan) if reader.problems.is_empty() => Ok(plan),
-        Some(_) | None => {
-            reader.problems.truncate(100);
-            Err(reader.problems)
-        }
+        Some(_) | None => Err(capped(reader.problems, 0)),
     }
 }
 
@@ -180,7 +183,37 @@ impl Reader {
         self.problems.push(Invalid::at(pointer, message));
     }
 
+    /// JSON Schema takes 25.0 for an integer; every number of a plan counts something, so one with a point is refused where it
+    /// stands. Settings are the platform's own.
+    fn whole_numbers(&mut self, value: &Value, at: &str) {
+        match value {
+            Value::Object(map) => {
+                for (name, inner) in map.iter().filter(|(name, _)| *name != "settings") {
+                    self.whole_numbers(inner, &format!("{at}/{name}"));
+                }
+            }
+            Value::Array(list) => {
+                for (i, inner) in list.iter().enumerate() {
+                    self.whole_numbers(inner, &format!("{at}/{i}"));
+                }
+            }
+            Value::Number(number) if number.is_f64() => {
+                self.problem(
+                    at,
+                    format!("{number} is written with a point; expected a whole number"),
+                );
+            }
+            Value::Number(_) | Value::Null | Value::Bool(_) | Value::String(_) => {}
+        }
+    }
+
     fn plan(&mut self, wire: Plan) -> Option<d::Plan> {
+        self.text(&wire.status, "/status");
+        self.text(&wire.approved_by, "/approved_by");
+        for (i, event) in wire.tracking.key_events.iter().enumerate() {
+            self.text(event, &format!("/tracking/key_events/{i}"));
+        }
+        let approved_at = self.instant(&wire.approved_at, "/approved_at");
         if wire.supersedes.as_ref() == Some(&wire.plan_version) {
             self.problem("/supersedes", "a version cannot supersede itself");
         }
@@ -216,7 +249,7 @@ impl Reader {
             plan_version: wire.plan_version,
             supersedes: wire.supersedes,
             status: wire.status,
-            approved_at: wire.approved_at,
+            approved_at: approved_at?,
             approved_by: wire.approved_by,
             currency,
             timezone,
@@ -264,6 +297,14 @@ impl Reader {
         }
         let bidding = self.bidding(wire.bidding, currency, &format!("{at}/bidding"));
         let audience = self.audience(wire.audience, &format!("{at}/audience"));
+        for (name, id) in [("kcid", &wire.crm.kcid), ("kpv", &wire.crm.kpv)] {
+            if let Some(id) = id {
+                self.text(id, &format!("{at}/crm/{name}"));
+            }
+        }
+        for (name, value) in &wire.settings {
+            self.texts(value, &format!("{at}/settings/{}", pointer_token(name)));
+        }
         let mut group_keys = HashSet::new();
         let mut ad_groups = Vec::with_capacity(wire.ad_groups.len());
         for (i, group) in wire.ad_groups.into_iter().enumerate() {
@@ -349,6 +390,13 @@ impl Reader {
         Some(d::Schedule { start, end })
     }
 
+    fn instant(&mut self, text: &str, at: &str) -> Option<DateTime<Utc>> {
+        let parsed = DateTime::parse_from_rfc3339(text);
+        let message = || format!("{text:?} is not an RFC 3339 time such as 2026-11-20T09:30:00Z");
+        let instant = parsed.map_err(|_| self.problem(at, message())).ok()?;
+        Some(instant.with_timezone(&Utc))
+    }
+
     /// An instant, or a local time in the plan's zone. Where a clock change skips the local time, the first moment
     /// after the gap counts; where it occurs twice, the earlier.
     fn time(&mut self, text: &str, zone: Tz, at: &str) -> Option<DateTime<Utc>> {
@@ -362,13 +410,10 @@ impl Reader {
             );
             return None;
         };
-        let resolved = (0..=4)
-            .map(|half_hours| local + chrono::Duration::minutes(30 * half_hours))
-            .find_map(|candidate| zone.from_local_datetime(&candidate).earliest());
-        if resolved.is_none() {
-            self.problem(at, format!("{text:?} does not exist in {zone}"));
+        match zone.from_local_datetime(&local).earliest() {
+            Some(instant) => Some(instant.with_timezone(&Utc)),
+            None => Some(after_the_gap(local, zone)),
         }
-        resolved.map(|t| t.with_timezone(&Utc))
     }
 
     fn ad_group(&mut self, wire: AdGroup, at: &str) -> d::AdGroup {
@@ -436,6 +481,12 @@ impl Reader {
     }
 
     fn landing_url(&mut self, text: &str, at: &str) -> Option<url::Url> {
+        // The URL parser drops tabs and line ends without a word.
+        let before = self.problems.len();
+        self.text(text, at);
+        if self.problems.len() > before {
+            return None;
+        }
         let url = url::Url::parse(text)
             .map_err(|e| self.problem(at, format!("not a URL: {e}")))
             .ok()?;
@@ -458,19 +509,62 @@ impl Reader {
         Some(url)
     }
 
-    /// Control and bidirectional characters hide what a person approves.
+    /// Nothing may hide what a person approves.
     fn text(&mut self, text: &str, at: &str) {
-        let hides = |c: &char| {
-            c.is_control()
-                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-        };
-        if let Some(bad) = text.chars().find(hides) {
+        if let Some(bad) = text.chars().find(|c| hides(*c)) {
             self.problem(
                 at,
                 format!("holds the invisible character U+{:04X}", u32::from(bad)),
             );
         }
     }
+
+    /// The same for every text and name within a value.
+    fn texts(&mut self, value: &Value, at: &str) {
+        match value {
+            Value::String(text) => self.text(text, at),
+            Value::Array(list) => {
+                for (i, inner) in list.iter().enumerate() {
+                    self.texts(inner, &format!("{at}/{i}"));
+                }
+            }
+            Value::Object(map) => {
+                for (name, inner) in map {
+                    let at = format!("{at}/{}", pointer_token(name));
+                    self.text(name, &at);
+                    self.texts(inner, &at);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// Whether any number is written with a point: cheap, so that places are put together only where there is something to say.
+fn has_a_point(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.values().any(has_a_point),
+        Value::Array(list) => list.iter().any(has_a_point),
+        Value::Number(number) => number.is_f64(),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
+/// The first moment after the gap into which the local time falls. No zone is further than 15 hours from UTC, so the gap's end
+/// lies within 15 hours of the local time taken as UTC; up to it clocks show less than that time, after it more.
+fn after_the_gap(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    let near = local.and_utc().timestamp();
+    let (mut before, mut after) = (near - 15 * 3600, near + 15 * 3600);
+    while after - before > 1 {
+        let middle = before + (after - before) / 2;
+        let shown = DateTime::from_timestamp(middle, 0).map(|t| t.with_timezone(&zone).naive_local());
+        if shown.is_some_and(|shown| shown < local) {
+            before = middle;
+        } else {
+            after = middle;
+        }
+    }
+    DateTime::from_timestamp(after, 0).unwrap_or_else(|| local.and_utc())
 }
 
 #[cfg(test)]
