@@ -8,6 +8,7 @@ pub mod control;
 pub mod events;
 #[cfg(test)]
 mod hostile;
+mod local_time;
 pub mod plan;
 pub mod schema;
 mod strict;

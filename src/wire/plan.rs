@@ -2,11 +2,11 @@
 //!
 //! Must not look at the time (a plan is the same plan tomorrow; the gate judges dates) nor at a tenant.
 
-use super::{Invalid, capped, hides, pointer_token, schema};
+use super::{Invalid, capped, hides, local_time, pointer_token, schema};
 use crate::domain::ids::{LogicalKey, PlanId, PlanVersion, PlatformId, TenantId};
 use crate::domain::money::{Currency, Money, parse_micros};
 use crate::domain::plan as d;
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -397,23 +397,10 @@ impl Reader {
         Some(instant.with_timezone(&Utc))
     }
 
-    /// An instant, or a local time in the plan's zone. Where a clock change skips the local time, the first moment
-    /// after the gap counts; where it occurs twice, the earlier.
     fn time(&mut self, text: &str, zone: Tz, at: &str) -> Option<DateTime<Utc>> {
-        if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-            return Some(instant.with_timezone(&Utc));
-        }
-        let Ok(local) = text.parse::<NaiveDateTime>() else {
-            self.problem(
-                at,
-                format!("{text:?} is not a date and time such as 2027-03-01T00:00:00"),
-            );
-            return None;
-        };
-        match zone.from_local_datetime(&local).earliest() {
-            Some(instant) => Some(instant.with_timezone(&Utc)),
-            None => Some(after_the_gap(local, zone)),
-        }
+        local_time::instant(text, zone)
+            .map_err(|message| self.problem(at, message))
+            .ok()
     }
 
     fn ad_group(&mut self, wire: AdGroup, at: &str) -> d::AdGroup {
@@ -550,23 +537,6 @@ fn has_a_point(value: &Value) -> bool {
     }
 }
 
-/// The first moment after the gap into which the local time falls. No zone is further than 15 hours from UTC, so the gap's end
-/// lies within 15 hours of the local time taken as UTC; up to it clocks show less than that time, after it more.
-fn after_the_gap(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
-    let near = local.and_utc().timestamp();
-    let (mut before, mut after) = (near - 15 * 3600, near + 15 * 3600);
-    while after - before > 1 {
-        let middle = before + (after - before) / 2;
-        let shown = DateTime::from_timestamp(middle, 0).map(|t| t.with_timezone(&zone).naive_local());
-        if shown.is_some_and(|shown| shown < local) {
-            before = middle;
-        } else {
-            after = middle;
-        }
-    }
-    DateTime::from_timestamp(after, 0).unwrap_or_else(|| local.and_utc())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -697,21 +667,5 @@ mod tests {
             parse(&plan).unwrap_err()[0].pointer,
             "/campaigns/4/logical_campaign_key"
         );
-    }
-
-    #[test]
-    fn local_times_in_a_clock_change_are_decided() {
-        let mut reader = Reader::default();
-        let zone = chrono_tz::Europe::Berlin;
-        let at = |r: &mut Reader, t: &str| r.time(t, zone, "").map(|t| t.to_rfc3339());
-        assert_eq!(
-            at(&mut reader, "2027-03-28T02:30:00").as_deref(),
-            Some("2027-03-28T01:00:00+00:00")
-        );
-        assert_eq!(
-            at(&mut reader, "2027-10-31T02:30:00").as_deref(),
-            Some("2027-10-31T00:30:00+00:00")
-        );
-        assert!(reader.problems.is_empty());
     }
 }
