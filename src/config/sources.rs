@@ -113,16 +113,13 @@ pub(super) fn merge(
             problems.push(BadConfig::Value { key, why });
             continue;
         }
-        match value {
-            Value::Table(given) => {
-                let inner = into.entry(name).or_insert_with(|| Value::Table(Table::new()));
-                if let Value::Table(inner) = inner {
-                    merge(inner, given, &key, origin, known, problems);
-                }
+        if let Value::Table(given) = value {
+            let inner = into.entry(name).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(inner) = inner {
+                merge(inner, given, &key, origin, known, problems);
             }
-            scalar => {
-                into.insert(name, scalar);
-            }
+        } else {
+            into.insert(name, value);
         }
     }
 }

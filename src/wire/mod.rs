@@ -3,6 +3,8 @@
 //! Must not decide anything about a launch; must not let anything through that the contract doesn't allow. Errors say
 //! where (a JSON pointer) and what was expected.
 
+#[cfg(test)]
+mod agree;
 pub mod command;
 pub mod control;
 pub mod events;

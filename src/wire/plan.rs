@@ -668,4 +668,29 @@ mod tests {
             "/campaigns/4/logical_campaign_key"
         );
     }
+
+    #[test]
+    fn types_and_schema_agree() {
+        use crate::wire::agree::{examples, same_fields};
+        const P: &str = "plan.approved";
+        same_fields::<Plan>(P, "");
+        same_fields::<Launch>(P, "/properties/launch");
+        same_fields::<d::Tracking>(P, "/properties/tracking");
+        same_fields::<Catalog>(P, "/$defs/catalog");
+        same_fields::<Campaign>(P, "/$defs/campaign");
+        let of = |name: &str| format!("/$defs/campaign/properties/{name}");
+        same_fields::<Budget>(P, &of("budget"));
+        same_fields::<Schedule>(P, &of("schedule"));
+        same_fields::<Bidding>(P, &of("bidding"));
+        same_fields::<Kpi>(P, &of("bidding/properties/kpi"));
+        same_fields::<Audience>(P, &of("audience"));
+        same_fields::<d::Crm>(P, &of("crm"));
+        same_fields::<d::FrequencyCap>(P, &of("frequency_cap"));
+        same_fields::<AdGroup>(P, "/$defs/ad_group");
+        same_fields::<d::Keyword>(P, "/$defs/keyword");
+        same_fields::<Ad>(P, "/$defs/ad");
+        for example in examples(P) {
+            assert_eq!(parse(&example).map(|_| ()), Ok(()));
+        }
+    }
 }
