@@ -161,3 +161,15 @@ fn a_hundred_problems_are_listed_and_the_rest_counted() {
         assert!(found[99].message.contains(more), "{:?}", found[99]);
     }
 }
+
+#[test]
+fn what_a_stranger_wrote_stays_short_in_a_problem() {
+    let long = "x".repeat(1 << 20);
+    let mut plan = example();
+    plan[long.as_str()] = json!(1);
+    plan["status"] = json!(long);
+    plan["campaigns"][0]["platform"] = json!({ "a": long });
+    for problem in parse(&plan).expect_err("long texts") {
+        assert!(problem.to_string().len() < 3000);
+    }
+}

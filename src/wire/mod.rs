@@ -33,8 +33,8 @@ impl Invalid {
     #[must_use]
     pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            pointer: spelled_out(pointer.into()),
-            message: spelled_out(message.into()),
+            pointer: shown(pointer.into()),
+            message: shown(message.into()),
         }
     }
 }
@@ -65,8 +65,11 @@ fn hides(c: char) -> bool {
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn spelled_out(text: String) -> String {
-    if !text.contains(hides) {
+/// The longest pointer or message, characters: both travel in headers.
+const LONGEST: usize = 1000;
+
+fn shown(text: String) -> String {
+    if text.len() <= LONGEST && !text.contains(hides) {
         return text;
     }
     let spell = |c: char| {
@@ -76,7 +79,11 @@ fn spelled_out(text: String) -> String {
             c.to_string()
         }
     };
-    text.chars().map(spell).collect()
+    let mut short: String = text.chars().take(LONGEST).map(spell).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.push('…');
+    }
+    short
 }
 
 impl std::fmt::Display for Invalid {
