@@ -83,6 +83,7 @@ fn every_schema_file_is_compiled_in_and_every_example_validates() {
     for entry in std::fs::read_dir(folder().join("examples"))
         .expect("examples")
         .flatten()
+        .filter(|e| e.path().is_file())
     {
         let name = entry.file_name().into_string().expect("a name");
         let (schema_name, _) = schema::ALL
@@ -95,6 +96,35 @@ fn every_schema_file_is_compiled_in_and_every_example_validates() {
         examples += 1;
     }
     assert!(examples >= schema::ALL.len());
+}
+
+/// What is wrong is refused at the place that has to change.
+#[test]
+fn every_invalid_example_is_refused_where_it_says() {
+    let mut refused = 0;
+    for entry in std::fs::read_dir(folder().join("examples/invalid"))
+        .expect("invalid")
+        .flatten()
+    {
+        let text = std::fs::read(entry.path()).expect("a file");
+        let cases: Vec<Value> = serde_json::from_slice(&text).expect("a list");
+        for case in cases {
+            let (name, why, pointer) = (
+                case["schema"].as_str().expect("schema"),
+                case["why"].as_str().expect("why"),
+                case["pointer"].as_str().expect("pointer"),
+            );
+            let problems = if name == "plan.approved" {
+                wire::plan::parse(&case["message"]).expect_err(why)
+            } else {
+                schema::validate(name, &case["message"])
+            };
+            let pointers: BTreeSet<&str> = problems.iter().map(|p| p.pointer.as_str()).collect();
+            assert_eq!(pointers, BTreeSet::from([pointer]), "{name}, {why}: {problems:?}");
+            refused += 1;
+        }
+    }
+    assert!(refused >= 50, "{refused}");
 }
 
 /// Every place in the example plan.
