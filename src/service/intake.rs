@@ -352,7 +352,10 @@ pub fn dead_letter(delivery: &Delivery, problems: &[Invalid], at: &str) -> Messa
             "dlq_source": delivery.place(),
             "dlq_at": at,
         }),
-        traceparent: delivery.header("traceparent").map(str::to_owned),
+        traceparent: delivery
+            .header("traceparent")
+            .filter(|t| wire::is_traceparent(t))
+            .map(str::to_owned),
     }
 }
 

@@ -441,14 +441,14 @@ impl Reader {
                 self.text(text, &format!("{at}/{name}/{i}"));
             }
         }
-        for (name, text) in [
-            ("primary_text", &wire.primary_text),
-            ("path1", &wire.path1),
-            ("path2", &wire.path2),
-        ] {
+        for (name, text) in [("path1", &wire.path1), ("path2", &wire.path2)] {
             if let Some(text) = text {
                 self.text(text, &format!("{at}/{name}"));
             }
+        }
+        if let Some(text) = &wire.primary_text {
+            // A post's body has paragraphs.
+            self.text(&text.replace('\n', " "), &format!("{at}/primary_text"));
         }
         let landing_url = self.landing_url(&wire.landing_url, &format!("{at}/landing_url"))?;
         Some(d::Ad {
