@@ -2,8 +2,13 @@
 //!
 //! Must not accept a key that nobody reads, and must not print a secret.
 
+mod sources;
+#[cfg(test)]
+mod tests;
+
 use secrecy::SecretString;
 use serde::Deserialize;
+use sources::{defaults, keys, librdkafka_names, merge, read, set_from_environment};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,8 +20,6 @@ pub const DEFAULTS: &str = include_str!("config.default.toml");
 pub const DEFAULT_FILE: &str = "campaign-execution.toml";
 /// Before each variable.
 const ENV_PREFIX: &str = "CAMPAIGN_EXECUTION__";
-/// Tables whose keys are not ours to know.
-const OPEN: [&str; 2] = ["kafka.properties", "alerts"];
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, Deserialize)]
@@ -247,11 +250,23 @@ impl Config {
                     &known,
                     &mut problems,
                 ),
-                Err(error) => problems.push(BadConfig::File {
-                    path,
-                    why: error.message().to_owned(),
-                }),
+                Err(error) => {
+                    // Not the error's own Display: it quotes the line, which may hold a secret.
+                    let line = error
+                        .span()
+                        .map(|span| text.get(..span.start).unwrap_or(&text).lines().count().max(1));
+                    let place = line.map_or(String::new(), |line| format!("line {line}: "));
+                    problems.push(BadConfig::File {
+                        path,
+                        why: format!("{place}{}", error.message()),
+                    });
+                }
             }
+        }
+        librdkafka_names(&mut table, &mut problems);
+        // Routes are named by the file: only now is it known which of them a variable means.
+        if let Some(Value::Table(routes)) = table.get("alerts") {
+            keys(routes, "alerts", &mut known);
         }
         for (name, value) in environment {
             if let Some(rest) = name.strip_prefix(ENV_PREFIX) {
@@ -282,11 +297,26 @@ impl Config {
         if !self.http.listen.ip().is_loopback() && self.http.tokens_file.as_os_str().is_empty() {
             bad("http.listen", "listening beyond loopback needs http.tokens_file");
         }
-        if self.worker.concurrency == 0 {
-            bad("worker.concurrency", "must be at least 1");
+        for (key, positive) in [
+            ("worker.concurrency", self.worker.concurrency > 0),
+            ("worker.lease_s", self.worker.lease_s > 0),
+            ("worker.max_call_s", self.worker.max_call_s > 0),
+            ("kafka.max_message_bytes", self.kafka.max_message_bytes > 0),
+            ("intake.max_plan_bytes", self.intake.max_plan_bytes > 0),
+            ("gate.recheck_s", self.gate.recheck_s > 0),
+            ("sla.execution_s", self.sla.execution_s > 0),
+            ("sla.escalate_s", self.sla.escalate_s > 0),
+            ("shutdown.deadline_s", self.shutdown.deadline_s > 0),
+        ] {
+            if !positive {
+                bad(key, "must be at least 1");
+            }
         }
-        if self.worker.max_call_s == 0 {
-            bad("worker.max_call_s", "must be at least 1");
+        if self.gate.verdict_ttl_s < 0 {
+            bad(
+                "gate.verdict_ttl_s",
+                "must not be negative; 0: verdicts are not shared",
+            );
         }
         if self.database.max_connections < 4 {
             bad("database.max_connections", "must be at least 4");
@@ -324,256 +354,5 @@ impl Config {
             urls.push((name.to_owned(), url.clone()));
         }
         urls
-    }
-}
-
-fn defaults() -> Table {
-    // The compiled-in text is parsed by a test; were it broken, every key would be unknown.
-    DEFAULTS.parse().unwrap_or_default()
-}
-
-fn read(file: Option<&Path>) -> Result<Option<(PathBuf, String)>, BadConfig> {
-    let path = file.unwrap_or(Path::new(DEFAULT_FILE)).to_owned();
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some((path, text))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && file.is_none() => Ok(None),
-        Err(error) => Err(BadConfig::File {
-            path,
-            why: error.to_string(),
-        }),
-    }
-}
-
-/// Every path of a table: `kafka.topic_prefix` …
-fn keys(table: &Table, path: &str, into: &mut Vec<String>) {
-    for (name, value) in table {
-        let path = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
-        if let Value::Table(inner) = value {
-            keys(inner, &path, into);
-        }
-        into.push(path);
-    }
-}
-
-fn nearest(key: &str, known: &[String]) -> Option<String> {
-    known
-        .iter()
-        .map(|k| (strsim::damerau_levenshtein(k, key), k))
-        .min()
-        .filter(|(distance, _)| *distance <= key.len() / 3 + 1)
-        .map(|(_, k)| k.clone())
-}
-
-fn is_open(path: &str) -> bool {
-    OPEN.iter().any(|open| path.starts_with(&format!("{open}.")))
-}
-
-fn merge(
-    into: &mut Table,
-    given: Table,
-    path: &str,
-    origin: &str,
-    known: &[String],
-    problems: &mut Vec<BadConfig>,
-) {
-    for (name, value) in given {
-        let key = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
-        if !known.contains(&key) && !is_open(&key) {
-            problems.push(BadConfig::UnknownKey {
-                origin: origin.to_owned(),
-                nearest: nearest(&key, known),
-                key,
-            });
-            continue;
-        }
-        match (into.get_mut(&name), value) {
-            (Some(Value::Table(inner)), Value::Table(given)) => {
-                merge(inner, given, &key, origin, known, problems)
-            }
-            (_, value) => {
-                into.insert(name, value);
-            }
-        }
-    }
-}
-
-/// `KAFKA__TOPIC_PREFIX` → kafka.topic_prefix; `_` stands for `-` too. Below an open table the rest is one key, `_` meaning `.`
-/// in librdkafka's names.
-fn set_from_environment(
-    table: &mut Table,
-    variable: &str,
-    rest: &str,
-    value: &str,
-    known: &[String],
-    problems: &mut Vec<BadConfig>,
-) {
-    let wanted = rest.to_lowercase().replace("__", ".");
-    let same = |k: &&String| k.replace('-', "_") == wanted.replace('-', "_");
-    let key = match known.iter().find(same) {
-        Some(key) => key.clone(),
-        None if wanted.starts_with("kafka.properties.") => {
-            let name = wanted.trim_start_matches("kafka.properties.").replace('_', ".");
-            return insert(
-                table,
-                &["kafka", "properties", &name],
-                Value::String(value.to_owned()),
-            );
-        }
-        None if is_open(&wanted) => wanted,
-        None => {
-            let key = wanted;
-            let nearest = nearest(&key, known);
-            problems.push(BadConfig::UnknownKey {
-                origin: format!("environment variable {variable}"),
-                key,
-                nearest,
-            });
-            return;
-        }
-    };
-    let path: Vec<&str> = key.split('.').collect();
-    let typed = match lookup(table, &path) {
-        Some(Value::Integer(_)) => match value.parse() {
-            Ok(number) => Value::Integer(number),
-            Err(_) => {
-                problems.push(BadConfig::Value {
-                    key,
-                    why: format!("{variable} is not a whole number"),
-                });
-                return;
-            }
-        },
-        Some(_) | None => Value::String(value.to_owned()),
-    };
-    insert(table, &path, typed);
-}
-
-fn lookup<'t>(table: &'t Table, path: &[&str]) -> Option<&'t Value> {
-    let (last, before) = path.split_last()?;
-    let mut here = table;
-    for name in before {
-        here = here.get(*name)?.as_table()?;
-    }
-    here.get(*last)
-}
-
-fn insert(table: &mut Table, path: &[&str], value: Value) {
-    let Some((last, before)) = path.split_last() else {
-        return;
-    };
-    let mut here = table;
-    for name in before {
-        let next = here
-            .entry((*name).to_owned())
-            .or_insert_with(|| Value::Table(Table::new()));
-        match next.as_table_mut() {
-            Some(inner) => here = inner,
-            None => return,
-        }
-    }
-    here.insert((*last).to_owned(), value);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect()
-    }
-
-    fn file(text: &str) -> tempfile::NamedTempFile {
-        use std::io::Write;
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file
-    }
-
-    #[test]
-    fn the_defaults_are_a_configuration() {
-        let config = Config::load(None, []).unwrap();
-        assert_eq!(config.kafka.max_message_bytes, 32 << 20);
-        assert_eq!(config.platforms.len(), 4);
-    }
-
-    #[test]
-    fn the_environment_overrides_the_file_which_overrides_the_defaults() {
-        let f = file(
-            "[kafka]\ntopic_prefix = \"a.\"\nbootstrap_servers = \"k:1\"\n[kafka.properties]\n\"x.y\" = \"z\"\n[alerts.agency_master]\nwebhook_url = \"https://x.example\"",
-        );
-        let vars = env(&[
-            ("CAMPAIGN_EXECUTION__KAFKA__TOPIC_PREFIX", "b."),
-            (
-                "CAMPAIGN_EXECUTION__PLATFORMS__GOOGLE_ADS__BASE_URL",
-                "http://127.0.0.1:1/google-ads",
-            ),
-            ("CAMPAIGN_EXECUTION__KAFKA__PROPERTIES__SASL_PASSWORD", "hush"),
-            ("CAMPAIGN_EXECUTION__WORKER__CONCURRENCY", "3"),
-            ("PATH", "/bin"),
-        ]);
-        let config = Config::load(Some(f.path()), vars).unwrap();
-        assert_eq!(config.kafka.topic_prefix, "b.");
-        assert_eq!(config.kafka.bootstrap_servers, "k:1");
-        assert_eq!(
-            config.platforms["google-ads"].base_url,
-            "http://127.0.0.1:1/google-ads"
-        );
-        assert_eq!(config.worker.concurrency, 3);
-        assert!(
-            config.kafka.properties.contains_key("sasl.password")
-                && config.kafka.properties.contains_key("x.y")
-        );
-        assert!(config.alerts.contains_key("agency_master"));
-        assert!(!format!("{config:?}").contains("hush"), "a secret was printed");
-    }
-
-    #[test]
-    fn unknown_keys_are_refused_with_the_nearest_name() {
-        let f = file("[kafka]\nbootstrap_server = \"k:1\"");
-        let problems =
-            Config::load(Some(f.path()), env(&[("CAMPAIGN_EXECUTION__DATABASE__URI", "x")])).unwrap_err();
-        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert!(
-            text[0].ends_with("unknown key kafka.bootstrap_server; did you mean kafka.bootstrap_servers?"),
-            "{text:?}"
-        );
-        assert!(
-            text[1].contains("CAMPAIGN_EXECUTION__DATABASE__URI") && text[1].contains("database.url"),
-            "{text:?}"
-        );
-    }
-
-    #[test]
-    fn bad_values_say_which_key() {
-        for (text, word) in [
-            ("[http]\nlisten = \"0.0.0.0:80\"", "tokens_file"),
-            ("[http]\nlisten = \"nowhere\"", "listen"),
-            (
-                "[platforms.meta]\nbase_url = \"ftp://x\"",
-                "platforms.meta.base_url",
-            ),
-            ("[worker]\nconcurrency = 0", "worker.concurrency"),
-            ("[worker]\nconcurrency = \"many\"", "concurrency"),
-            ("[worker", "expected"),
-        ] {
-            let f = file(text);
-            let problems = Config::load(Some(f.path()), []).unwrap_err();
-            assert!(
-                problems.iter().any(|p| p.to_string().contains(word)),
-                "{text}: {problems:?}"
-            );
-        }
-        assert!(Config::load(Some(Path::new("/nonexistent/x.toml")), []).is_err());
     }
 }

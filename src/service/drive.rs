@@ -83,6 +83,7 @@ struct Pending {
     manifest: bool,
     settle: Option<Duration>,
     spec_applied: bool,
+    facts: Option<AccountFacts>,
 }
 
 /// A command being driven.
@@ -218,6 +219,12 @@ impl Drive {
         let account = self.session.account.clone();
         for mutation in self.tools.platform.account_mutations(&account, &facts) {
             self.send(vec![mutation]).await?;
+            // What we have just set need not be set again by the next leg.
+            let now = AccountFacts {
+                auto_tagging: facts.auto_tagging.map(|_| true),
+                ..facts.clone()
+            };
+            self.pending.facts = Some(now);
         }
         let desired = self
             .tools
@@ -749,6 +756,11 @@ impl Drive {
                 ended: pending.ended,
                 intents,
                 records: pending.records,
+                facts: pending.facts.map(|f| {
+                    let key = &self.job.spec.key;
+                    let value = serde_json::to_value(f).unwrap_or(Value::Null);
+                    (key.tenant_id.to_string(), key.platform.to_string(), value)
+                }),
                 then,
             })
             .await

@@ -6,6 +6,7 @@
 use super::poke::Pokes;
 use crate::bus::consumer::{Delivery, Subscription};
 use crate::clock::SharedClock;
+use crate::domain::plan::Plan;
 use crate::domain::tenant::Tenant;
 use crate::store::audit::{Entry, Record};
 use crate::store::commands::Accepted;
@@ -22,6 +23,8 @@ use tracing::Instrument;
 
 /// Messages taken at once.
 const BATCH: usize = 256;
+/// Plans of this size and above are taken in by themselves, bytes.
+const LARGE: usize = 256 * 1024;
 /// How long a receive waits before it looks whether to stop.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long leaving a group may take.
@@ -95,7 +98,9 @@ impl Intake {
                 batch = subscription.batch(BATCH, PATIENCE) => batch,
                 () = stop.cancelled() => break,
             };
-            for delivery in &deliveries {
+            let taken = self.plans_together(&deliveries).await;
+            subscription.done(deliveries.get(..taken).unwrap_or_default());
+            for delivery in deliveries.iter().skip(taken) {
                 if !self.take(delivery, &stop).await {
                     break;
                 }
@@ -103,6 +108,51 @@ impl Intake {
             }
         }
         subscription.leave(LEAVE).await;
+    }
+
+    /// Takes in the plans at the head of a batch with one transaction; how many messages that were. 0: one of them is
+    /// out of the ordinary, or the database is: each is taken in by itself, in its turn.
+    async fn plans_together(&self, deliveries: &[Delivery]) -> usize {
+        let plans: Vec<NewPlan> = deliveries
+            .iter()
+            .take_while(|d| d.topic == "plan.approved")
+            .map_while(|d| {
+                let payload = d.payload.as_deref();
+                let envelope = wire::unwrap(&d.headers, payload, self.max_plan_bytes).ok()?;
+                // A large plan has a transaction of its own.
+                (payload.map_or(0, <[u8]>::len) < LARGE).then_some(())?;
+                let plan = wire::plan::parse(&envelope.data).ok()?;
+                Some(self.new_plan(&plan, envelope, d.header("traceparent")))
+            })
+            .collect();
+        if plans.len() < 2 {
+            return 0;
+        }
+        match self.store.take_plans(&plans).await {
+            Ok(taken) if !taken.iter().any(|t| matches!(t, Taken::OtherPlan { .. })) => {
+                tracing::info!(plans = taken.len(), "plans taken in together");
+                self.pokes.gate.notify_one();
+                taken.len()
+            }
+            // Taking them again one by one changes nothing twice, and gives each problem its dead letter.
+            Ok(_) | Err(_) => 0,
+        }
+    }
+
+    fn new_plan(&self, plan: &Plan, envelope: Envelope, traceparent: Option<&str>) -> NewPlan {
+        NewPlan {
+            tenant_id: plan.tenant_id.to_string(),
+            plan_id: plan.plan_id.to_string(),
+            plan_version: plan.plan_version.to_string(),
+            payload_hash: wire::plan::content_hash(&envelope.data),
+            payload: envelope.data,
+            approved_at: plan.approved_at,
+            approved_by: plan.approved_by.clone(),
+            event_id: envelope.event_id,
+            sla_s: self.sla_s,
+            traceparent: traceparent.map(str::to_owned).or(envelope.traceparent),
+            now: self.clock.stamp(),
+        }
     }
 
     /// Takes one message in, however long the database is away; `false`: stopped before that.
@@ -169,22 +219,10 @@ impl Intake {
 
     async fn plan(&self, envelope: Envelope) -> Result<(), NotTaken> {
         let plan = wire::plan::parse(&envelope.data)?;
-        let taken = self
-            .store
-            .take_plan(&NewPlan {
-                tenant_id: plan.tenant_id.to_string(),
-                plan_id: plan.plan_id.to_string(),
-                plan_version: plan.plan_version.to_string(),
-                payload_hash: wire::plan::content_hash(&envelope.data),
-                payload: envelope.data,
-                approved_at: plan.approved_at,
-                approved_by: plan.approved_by.clone(),
-                event_id: envelope.event_id,
-                sla_s: self.sla_s,
-                traceparent: crate::telemetry::traceparent().or(envelope.traceparent),
-                now: self.clock.stamp(),
-            })
-            .await?;
+        let trace = crate::telemetry::traceparent();
+        let new = self.new_plan(&plan, envelope, trace.as_deref());
+        let mut taken = self.store.take_plans(std::slice::from_ref(&new)).await?;
+        let Some(taken) = taken.pop() else { return Ok(()) };
         tracing::info!(plan_version = %plan.plan_version, tenant = %plan.tenant_id, taken = ?taken, "plan taken in");
         match taken {
             Taken::New | Taken::Again | Taken::Amended => {

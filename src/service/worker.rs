@@ -208,6 +208,7 @@ impl Worker {
                 ended: Vec::new(),
                 intents: Vec::new(),
                 records: Vec::new(),
+                facts: None,
                 then: then.clone(),
             })
             .await?;

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
-use std::collections::BTreeMap;
 
 /// The first link of every chain.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -53,98 +52,18 @@ pub(crate) async fn append(conn: &mut Conn, records: &[Record]) -> Result<(), St
     if records.is_empty() {
         return Ok(());
     }
-    let mut by_tenant: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-    for record in records {
-        by_tenant
-            .entry(&record.tenant_id)
-            .or_default()
-            .push(&record.entry);
-    }
-    let tenants: Vec<&str> = by_tenant.keys().copied().collect();
-    sqlx::query(
-        "-- audit.heads_made
-         INSERT INTO audit_head (tenant_id, seq, hash) SELECT t, 0, $2 FROM unnest($1::text[]) t
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(&tenants)
-    .bind(GENESIS)
-    .execute(&mut *conn)
-    .await
-    .map_err(refused("audit.heads_made"))?;
-    let heads = sqlx::query(
-        "-- audit.heads
-         SELECT tenant_id, seq, hash FROM audit_head WHERE tenant_id = ANY($1) ORDER BY tenant_id FOR UPDATE",
-    )
-    .bind(&tenants)
-    .fetch_all(&mut *conn)
-    .await
-    .map_err(refused("audit.heads"))?;
-    let mut rows = Rows::default();
-    let mut new_heads: (Vec<String>, Vec<i64>, Vec<String>) = Default::default();
-    for head in heads {
-        let tenant: String = head.get(0);
-        let (mut seq, mut hash): (i64, String) = (head.get(1), head.get(2));
-        for entry in by_tenant.get(tenant.as_str()).into_iter().flatten() {
-            seq += 1;
-            let text = serde_json::to_string(entry).unwrap_or_default();
-            let next = link(&hash, seq, &text);
-            rows.push(
-                &tenant,
-                seq,
-                text,
-                std::mem::replace(&mut hash, next.clone()),
-                next,
-            );
-        }
-        new_heads.0.push(tenant);
-        new_heads.1.push(seq);
-        new_heads.2.push(hash);
-    }
-    sqlx::query(
-        "-- audit.append
-         INSERT INTO audit_log (tenant_id, seq, entry, prev_hash, hash)
-         SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[])",
-    )
-    .bind(&rows.tenant)
-    .bind(&rows.seq)
-    .bind(&rows.entry)
-    .bind(&rows.prev)
-    .bind(&rows.hash)
-    .execute(&mut *conn)
-    .await
-    .map_err(refused("audit.append"))?;
-    sqlx::query(
-        "-- audit.heads_moved
-         UPDATE audit_head h SET seq = n.seq, hash = n.hash
-         FROM unnest($1::text[], $2::bigint[], $3::text[]) AS n (tenant_id, seq, hash)
-         WHERE h.tenant_id = n.tenant_id",
-    )
-    .bind(&new_heads.0)
-    .bind(&new_heads.1)
-    .bind(&new_heads.2)
-    .execute(&mut *conn)
-    .await
-    .map_err(refused("audit.heads_moved"))?;
+    let tenants: Vec<&str> = records.iter().map(|r| r.tenant_id.as_str()).collect();
+    let entries: Vec<String> = records
+        .iter()
+        .map(|r| serde_json::to_string(&r.entry).unwrap_or_default())
+        .collect();
+    sqlx::query("-- audit.append\nSELECT audit_append($1, $2)")
+        .bind(tenants)
+        .bind(entries)
+        .execute(conn)
+        .await
+        .map_err(refused("audit.append"))?;
     Ok(())
-}
-
-#[derive(Default)]
-struct Rows {
-    tenant: Vec<String>,
-    seq: Vec<i64>,
-    entry: Vec<String>,
-    prev: Vec<String>,
-    hash: Vec<String>,
-}
-
-impl Rows {
-    fn push(&mut self, tenant: &str, seq: i64, entry: String, prev: String, hash: String) {
-        self.tenant.push(tenant.to_owned());
-        self.seq.push(seq);
-        self.entry.push(entry);
-        self.prev.push(prev);
-        self.hash.push(hash);
-    }
 }
 
 /// What a look at a tenant's chain found.

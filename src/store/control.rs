@@ -1,8 +1,8 @@
 //! What people ask of an execution: roll back, resume, retry, cancel. Each is one transaction with its audit entry.
 
 use super::audit::{Entry, Record};
-use super::moves::{self, Compose};
-use super::{Store, StoreError, audit, commit, outbox, refused};
+use super::moves::{self, Compose, Moves};
+use super::{Store, StoreError, audit, commit, refused};
 use serde_json::json;
 use sqlx::Row;
 use std::sync::Arc;
@@ -161,10 +161,10 @@ async fn turn(conn: &mut super::Conn, id: i64, request: &Request) -> Result<Orde
             why: format!("nothing of it can be changed by {}", request.verb.as_str()),
         });
     }
-    let messages = moves::carry_out(conn, request.compose.as_ref(), execution, None, &effects).await?;
-    moves::save_execution(conn, execution).await?;
-    outbox::put(conn, &messages).await?;
-    Ok(Ordered::Done {
-        messages: messages.len(),
-    })
+    let mut moves = Moves::default();
+    moves
+        .note(conn, request.compose.as_ref(), (0, execution), None, &effects)
+        .await?;
+    let messages = moves.write(conn, request.compose.as_ref(), &executions).await?;
+    Ok(Ordered::Done { messages })
 }

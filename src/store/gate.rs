@@ -3,7 +3,7 @@
 //! Must not judge (domain::gate does) nor ask anybody (service::gatekeeper does).
 
 use super::audit::{Entry, Record};
-use super::moves::{self, Compose, ExecutionRow};
+use super::moves::{Compose, ExecutionRow, Moves};
 use super::outbox::{self, Message};
 use super::{Conn, Store, StoreError, audit, commit, parse_text, refused, to_json};
 use crate::domain::gate::{Check, Outcome};
@@ -286,9 +286,13 @@ async fn open(
         saga,
     };
     insert_legs(conn, &execution, legs).await?;
-    let messages = moves::carry_out(conn, compose, &mut execution, None, &effects).await?;
-    outbox::put(conn, &messages).await?;
-    moves::save_execution(conn, &execution).await?;
+    let mut moves = Moves::default();
+    moves
+        .note(conn, compose, (0, &mut execution), None, &effects)
+        .await?;
+    moves
+        .write(conn, compose, std::slice::from_ref(&execution))
+        .await?;
     sqlx::query(
         "-- gate.first_launch
          UPDATE tenant SET first_launch_at = clock_timestamp() WHERE tenant_id = $1 AND first_launch_at IS NULL",

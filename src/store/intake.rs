@@ -74,56 +74,28 @@ impl Taken {
 }
 
 impl Store {
-    /// Takes a plan in.
+    /// Takes plans in, all in one transaction; what became of each, in order.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing was changed, and the message must come again.
-    pub async fn take_plan(&self, plan: &NewPlan) -> Result<Taken, StoreError> {
+    /// [`StoreError`]; nothing was changed, and the messages must come again (one by one, if one of them is refused).
+    pub async fn take_plans(&self, plans: &[NewPlan]) -> Result<Vec<Taken>, StoreError> {
         let mut tx = self.begin().await?;
-        let seen = inbox(
-            &mut tx,
-            "plan.approved",
-            &format!(
-                "{}/{}@{}#{}",
-                plan.tenant_id,
-                plan.plan_version,
-                plan.approved_at.to_rfc3339(),
-                plan.payload_hash
-            ),
-            plan.event_id.as_deref(),
-        )
-        .await?;
-        let existing = sqlx::query(
-            "-- intake.existing
-             SELECT id, plan_id, payload_hash, approved_at, gate FROM execution
-             WHERE tenant_id = $1 AND plan_version = $2 FOR UPDATE",
-        )
-        .bind(&plan.tenant_id)
-        .bind(&plan.plan_version)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(refused("intake.existing"))?;
-        let taken = match existing {
-            None => insert(&mut tx, plan).await?,
-            Some(row) => meet(&mut tx, plan, &row).await?,
-        };
-        let record = Record {
-            tenant_id: plan.tenant_id.clone(),
-            entry: Entry {
-                at: plan.now.clone(),
-                actor: format!("message:{}", plan.approved_by),
-                action: taken.action().to_owned(),
-                plan_version: Some(plan.plan_version.clone()),
-                leg: None,
-                detail: json!({
-                    "plan_id": plan.plan_id, "payload_hash": plan.payload_hash, "event_id": plan.event_id,
-                    "approved_at": plan.approved_at.to_rfc3339(), "seen": seen,
-                }),
-            },
-        };
-        audit::append(&mut tx, &[record]).await?;
-        commit(tx, "intake.take_plan").await?;
-        Ok(taken)
+        // In one order, so that two instances cannot wait for each other's rows.
+        let mut order: Vec<usize> = (0..plans.len()).collect();
+        order.sort_by_key(|i| plans.get(*i).map(|p| (&p.tenant_id, &p.plan_version, *i)));
+        let mut taken: Vec<Option<Taken>> = vec![None; plans.len()];
+        let mut records = Vec::with_capacity(plans.len());
+        for i in order {
+            let (Some(plan), Some(place)) = (plans.get(i), taken.get_mut(i)) else {
+                continue;
+            };
+            let (outcome, record) = take(&mut tx, plan).await?;
+            *place = Some(outcome);
+            records.push(record);
+        }
+        audit::append(&mut tx, &records).await?;
+        commit(tx, "intake.take_plans").await?;
+        Ok(taken.into_iter().flatten().collect())
     }
 
     /// Keeps what could not be read: the raw bytes and the reason go to the dead-letter topic.
@@ -238,6 +210,46 @@ pub enum Decided {
         /// Which.
         gate: String,
     },
+}
+
+async fn take(conn: &mut Conn, plan: &NewPlan) -> Result<(Taken, Record), StoreError> {
+    let key = format!(
+        "{}/{}@{}#{}",
+        plan.tenant_id,
+        plan.plan_version,
+        plan.approved_at.to_rfc3339(),
+        plan.payload_hash
+    );
+    let seen = inbox(conn, "plan.approved", &key, plan.event_id.as_deref()).await?;
+    let existing = sqlx::query(
+        "-- intake.existing
+         SELECT id, plan_id, payload_hash, approved_at, gate FROM execution
+         WHERE tenant_id = $1 AND plan_version = $2 FOR UPDATE",
+    )
+    .bind(&plan.tenant_id)
+    .bind(&plan.plan_version)
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(refused("intake.existing"))?;
+    let taken = match existing {
+        None => insert(conn, plan).await?,
+        Some(row) => meet(conn, plan, &row).await?,
+    };
+    let record = Record {
+        tenant_id: plan.tenant_id.clone(),
+        entry: Entry {
+            at: plan.now.clone(),
+            actor: format!("message:{}", plan.approved_by),
+            action: taken.action().to_owned(),
+            plan_version: Some(plan.plan_version.clone()),
+            leg: None,
+            detail: json!({
+                "plan_id": plan.plan_id, "payload_hash": plan.payload_hash, "event_id": plan.event_id,
+                "approved_at": plan.approved_at.to_rfc3339(), "seen": seen,
+            }),
+        },
+    };
+    Ok((taken, record))
 }
 
 /// Notes that a message came; how many times it has by now.

@@ -129,54 +129,214 @@ pub(crate) async fn lock(conn: &mut Conn, ids: &[i64]) -> Result<Vec<ExecutionRo
         .collect()
 }
 
-/// Writes the effects of one step of the saga; `leg` is the one that reported, if one did.
-pub(crate) async fn carry_out(
-    conn: &mut Conn,
-    compose: &dyn Compose,
-    execution: &mut ExecutionRow,
-    leg: Option<&mut LegRow>,
-    effects: &[Effect],
-) -> Result<Vec<Message>, StoreError> {
-    let mut messages = Vec::new();
-    let mut leg = leg;
-    for effect in effects {
-        match *effect {
-            Effect::Leg(state) => {
-                if let Some(leg) = leg.as_deref_mut() {
-                    set_state(conn, leg, state).await?;
+/// What one transaction's steps come to: legs that moved, and messages in order, some of which can only be composed when the
+/// legs are written.
+#[derive(Default)]
+pub(crate) struct Moves {
+    moved: Vec<LegRow>,
+    messages: Vec<Due>,
+    swept: bool,
+}
+
+enum Due {
+    /// Composed.
+    Ready(Message),
+    /// `campaign.live` or `.scheduled` of this leg, of the execution at this place.
+    Announce {
+        execution: usize,
+        leg_id: i64,
+        state: LegState,
+    },
+    /// How the execution at this place came to rest, at this revision.
+    Settle {
+        execution: usize,
+        outcome: Outcome,
+        revision: i64,
+    },
+}
+
+impl Moves {
+    /// Notes the effects of one step of the saga; `leg` is the one that reported, if one did. Sweeps are carried out at once.
+    pub(crate) async fn note(
+        &mut self,
+        conn: &mut Conn,
+        compose: &dyn Compose,
+        (place, execution): (usize, &mut ExecutionRow),
+        mut leg: Option<&mut LegRow>,
+        effects: &[Effect],
+    ) -> Result<(), StoreError> {
+        for effect in effects {
+            match *effect {
+                Effect::Leg(state) => {
+                    if let Some(leg) = leg.as_deref_mut() {
+                        leg.state = state;
+                    }
                 }
-            }
-            Effect::Command(kind) => {
-                if let Some(leg) = leg.as_deref_mut() {
-                    messages.push(send_one(conn, compose, execution, leg, kind).await?);
+                Effect::Command(kind) => {
+                    if let Some(leg) = leg.as_deref_mut() {
+                        leg.attempt += 1;
+                        self.messages
+                            .push(Due::Ready(compose.command(execution, &leg.command(kind))));
+                    }
                 }
-            }
-            Effect::Sweep {
-                position,
-                from,
-                to,
-                command,
-            } => {
-                messages.extend(sweep(conn, compose, execution, (position, from, to), command).await?);
-            }
-            Effect::Announce(_) => {
-                if let Some(leg) = leg.as_deref() {
-                    let facts = leg_facts(conn, execution.id, Some(leg.id)).await?;
-                    messages.extend(facts.iter().map(|fact| compose.announce(execution, fact)));
+                Effect::Sweep {
+                    position,
+                    from,
+                    to,
+                    command,
+                } => {
+                    // The sweep must see this leg where it is now.
+                    self.moved.extend(leg.as_deref().cloned());
+                    self.write_legs(conn).await?;
+                    self.swept = true;
+                    let swept = sweep(conn, compose, execution, (position, from, to), command).await?;
+                    if let Some(leg) = leg.as_deref_mut()
+                        && leg.state == from
+                        && position.is_none_or(|p| p == leg.position)
+                    {
+                        leg.state = to;
+                        leg.attempt += i32::from(command.is_some());
+                    }
+                    self.messages.extend(swept.into_iter().map(Due::Ready));
                 }
-            }
-            Effect::Settle(outcome) => {
-                execution.revision += 1;
-                let facts = leg_facts(conn, execution.id, None).await?;
-                messages.push(compose.settle(execution, outcome, &facts));
+                Effect::Announce(state) => {
+                    if let Some(leg) = leg.as_deref() {
+                        self.messages.push(Due::Announce {
+                            execution: place,
+                            leg_id: leg.id,
+                            state,
+                        });
+                    }
+                }
+                Effect::Settle(outcome) => {
+                    execution.revision += 1;
+                    let revision = execution.revision;
+                    self.messages.push(Due::Settle {
+                        execution: place,
+                        outcome,
+                        revision,
+                    });
+                }
             }
         }
+        self.moved.extend(leg.as_deref().cloned());
+        Ok(())
     }
-    Ok(messages)
+
+    /// Whether a sweep was carried out since the last time this was asked. What moved is written then.
+    fn swept_something(&mut self) -> bool {
+        std::mem::take(&mut self.swept)
+    }
+
+    /// Writes the legs that moved, the last state of each.
+    async fn write_legs(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
+        let mut last: std::collections::BTreeMap<i64, LegRow> = std::collections::BTreeMap::new();
+        for leg in self.moved.drain(..) {
+            last.insert(leg.id, leg);
+        }
+        if last.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = last.keys().copied().collect();
+        let states: Vec<&str> = last.values().map(|l| l.state.as_str()).collect();
+        let attempts: Vec<i32> = last.values().map(|l| l.attempt).collect();
+        sqlx::query(
+            "-- moves.legs
+             UPDATE leg SET state = n.state, attempt = n.attempt, changed_at = clock_timestamp(),
+                    watch_at = CASE WHEN n.state = 'scheduled' THEN starts_at END
+             FROM unnest($1::bigint[], $2::text[], $3::int[]) AS n (id, state, attempt) WHERE leg.id = n.id",
+        )
+        .bind(ids)
+        .bind(states)
+        .bind(attempts)
+        .execute(conn)
+        .await
+        .map_err(refused("moves.legs"))?;
+        Ok(())
+    }
+
+    /// Writes what is left: legs, sagas, messages.
+    pub(crate) async fn write(
+        mut self,
+        conn: &mut Conn,
+        compose: &dyn Compose,
+        executions: &[ExecutionRow],
+    ) -> Result<usize, StoreError> {
+        self.write_legs(conn).await?;
+        for execution in executions {
+            save_execution(conn, execution).await?;
+        }
+        let announced: Vec<i64> = self
+            .messages
+            .iter()
+            .filter_map(|due| match due {
+                Due::Announce { leg_id, .. } => Some(*leg_id),
+                Due::Ready(_) | Due::Settle { .. } => None,
+            })
+            .collect();
+        let facts = if announced.is_empty() {
+            Vec::new()
+        } else {
+            leg_facts(conn, Legs::These(&announced)).await?
+        };
+        let mut messages = Vec::with_capacity(self.messages.len());
+        for due in self.messages {
+            match due {
+                Due::Ready(message) => messages.push(message),
+                Due::Announce {
+                    execution,
+                    leg_id,
+                    state,
+                } => {
+                    let fact = facts.iter().find(|(id, _)| *id == leg_id);
+                    if let (Some(execution), Some((_, fact))) = (executions.get(execution), fact) {
+                        // A sweep may have moved it on since; what is told is what it was.
+                        messages.push(compose.announce(
+                            execution,
+                            &LegFact {
+                                state,
+                                ..fact.clone()
+                            },
+                        ));
+                    }
+                }
+                Due::Settle {
+                    execution,
+                    outcome,
+                    revision,
+                } => {
+                    if let Some(execution) = executions.get(execution) {
+                        let then = ExecutionRow {
+                            revision,
+                            ..execution.clone()
+                        };
+                        let legs = leg_facts(conn, Legs::Of(execution.id)).await?;
+                        let legs: Vec<LegFact> = legs.into_iter().map(|(_, fact)| fact).collect();
+                        messages.push(compose.settle(&then, outcome, &legs));
+                    }
+                }
+            }
+        }
+        outbox::put(conn, &messages).await?;
+        Ok(messages.len())
+    }
+}
+
+impl LegRow {
+    fn command(&self, kind: CommandKind) -> CommandFact {
+        CommandFact {
+            command_id: command_id(self.id, kind, self.attempt),
+            leg_id: self.id,
+            platform: self.platform.clone(),
+            logical_campaign_key: self.logical_campaign_key.clone(),
+            kind,
+            attempt: self.attempt,
+        }
+    }
 }
 
 /// Writes the saga back.
-pub(crate) async fn save_execution(conn: &mut Conn, execution: &ExecutionRow) -> Result<(), StoreError> {
+async fn save_execution(conn: &mut Conn, execution: &ExecutionRow) -> Result<(), StoreError> {
     sqlx::query(
         "-- moves.save_execution
          UPDATE execution SET saga = $2, revision = $3, settled = $4,
@@ -191,56 +351,6 @@ pub(crate) async fn save_execution(conn: &mut Conn, execution: &ExecutionRow) ->
     .await
     .map_err(refused("moves.save_execution"))?;
     Ok(())
-}
-
-async fn set_state(conn: &mut Conn, leg: &mut LegRow, state: LegState) -> Result<(), StoreError> {
-    let done = sqlx::query(
-        "-- moves.leg
-         UPDATE leg SET state = $2, changed_at = clock_timestamp(),
-                watch_at = CASE WHEN $2 = 'scheduled' THEN starts_at END
-         WHERE id = $1 AND state = $3",
-    )
-    .bind(leg.id)
-    .bind(state.as_str())
-    .bind(leg.state.as_str())
-    .execute(conn)
-    .await
-    .map_err(refused("moves.leg"))?;
-    if done.rows_affected() != 1 {
-        return Err(StoreError::BadRow {
-            table: "leg",
-            id: leg.id.to_string(),
-            what: format!("state: expected {}", leg.state.as_str()),
-        });
-    }
-    leg.state = state;
-    Ok(())
-}
-
-async fn send_one(
-    conn: &mut Conn,
-    compose: &dyn Compose,
-    execution: &ExecutionRow,
-    leg: &mut LegRow,
-    kind: CommandKind,
-) -> Result<Message, StoreError> {
-    let attempt: i32 = sqlx::query_scalar(
-        "-- moves.attempt\nUPDATE leg SET attempt = attempt + 1 WHERE id = $1 RETURNING attempt",
-    )
-    .bind(leg.id)
-    .fetch_one(conn)
-    .await
-    .map_err(refused("moves.attempt"))?;
-    leg.attempt = attempt;
-    let fact = CommandFact {
-        command_id: command_id(leg.id, kind, attempt),
-        leg_id: leg.id,
-        platform: leg.platform.clone(),
-        logical_campaign_key: leg.logical_campaign_key.clone(),
-        kind,
-        attempt,
-    };
-    Ok(compose.command(execution, &fact))
 }
 
 async fn sweep(
@@ -287,21 +397,30 @@ async fn sweep(
         .collect())
 }
 
-/// The legs of an execution (or one of them) as events tell of them, in the plan's order.
-pub(crate) async fn leg_facts(
-    conn: &mut Conn,
-    execution_id: i64,
-    only: Option<i64>,
-) -> Result<Vec<LegFact>, StoreError> {
+/// Which legs.
+#[derive(Clone, Copy)]
+pub(crate) enum Legs<'a> {
+    /// All of an execution.
+    Of(i64),
+    /// These.
+    These(&'a [i64]),
+}
+
+/// Legs as events tell of them, in the plan's order, with their ids.
+pub(crate) async fn leg_facts(conn: &mut Conn, which: Legs<'_>) -> Result<Vec<(i64, LegFact)>, StoreError> {
+    let (execution, ids) = match which {
+        Legs::Of(execution) => (Some(execution), None),
+        Legs::These(ids) => (None, Some(ids)),
+    };
     let rows = sqlx::query(
         "-- moves.leg_facts
          SELECT l.id, l.spec, l.state, l.error, l.attempt, m.account_id, m.campaign_name, m.revision, m.mutation_count,
                 m.tracking_mode, m.objects
          FROM leg l LEFT JOIN execution_manifest m ON m.leg_id = l.id
-         WHERE l.execution_id = $1 AND ($2::bigint IS NULL OR l.id = $2) ORDER BY l.ordinal",
+         WHERE l.execution_id = $1 OR l.id = ANY($2) ORDER BY l.ordinal",
     )
-    .bind(execution_id)
-    .bind(only)
+    .bind(execution)
+    .bind(ids)
     .fetch_all(conn)
     .await
     .map_err(refused("moves.leg_facts"))?;
@@ -310,13 +429,14 @@ pub(crate) async fn leg_facts(
             let id: i64 = row.get("id");
             let spec: LegSpec = parse_json("leg", id, "spec", row.get("spec"))?;
             let error: Option<Value> = row.get("error");
-            Ok(LegFact {
+            let fact = LegFact {
                 state: parse_text("leg", id, "state", row.get("state"), LegState::parse)?,
                 error: error.map(|e| parse_json("leg", id, "error", e)).transpose()?,
                 manifest: manifest_of(&row, id, &spec)?,
                 attempt: row.get("attempt"),
                 spec,
-            })
+            };
+            Ok((id, fact))
         })
         .collect()
 }
@@ -385,29 +505,39 @@ pub(crate) async fn apply_reports(
     execution_ids.sort_unstable();
     execution_ids.dedup();
     let mut executions = lock(conn, &execution_ids).await?;
+    let mut legs = leg_rows(conn, &leg_ids).await?;
+    set_errors(conn, reports).await?;
     let mut records = Vec::new();
-    let mut messages = Vec::new();
+    let mut moves = Moves::default();
     for report in reports {
         let owner = owners
             .iter()
             .find(|(leg, _)| *leg == report.leg_id)
             .map(|(_, execution)| *execution);
-        let Some(execution) = executions.iter_mut().find(|e| Some(e.id) == owner) else {
+        let Some(place) = executions.iter().position(|e| Some(e.id) == owner) else {
             continue;
         };
-        let mut leg = leg_row(conn, report.leg_id).await?;
+        let Some(execution) = executions.get_mut(place) else {
+            continue;
+        };
+        let Some(leg) = legs.iter_mut().find(|l| l.id == report.leg_id) else {
+            continue;
+        };
         let before = leg.state;
-        if let Some(error) = &report.error {
-            set_error(conn, report.leg_id, error).await?;
-        }
-        let outcome = execution.saga.report(leg.position, leg.state, report.what);
-        let detail = match &outcome {
+        let detail = match execution.saga.report(leg.position, leg.state, report.what) {
             Ok(effects) => {
-                messages.extend(carry_out(conn, compose, execution, Some(&mut leg), effects).await?);
+                moves
+                    .note(conn, compose, (place, execution), Some(leg), &effects)
+                    .await?;
                 serde_json::json!({ "from": before, "report": report.what, "to": leg.state, "error": report.error })
             }
             Err(illegal) => serde_json::json!({ "refused": illegal.to_string() }),
         };
+        let (leg, swept) = (leg.clone(), execution.id);
+        if moves.swept_something() {
+            // Other legs of the execution have moved too, perhaps some that report in this very batch.
+            refresh(conn, &mut legs, swept, &owners).await?;
+        }
         records.push(audit::Record {
             tenant_id: execution.tenant_id.clone(),
             entry: audit::Entry {
@@ -420,38 +550,73 @@ pub(crate) async fn apply_reports(
             },
         });
     }
-    for execution in &executions {
-        save_execution(conn, execution).await?;
-    }
-    outbox::put(conn, &messages).await?;
+    moves.write(conn, compose, &executions).await?;
     Ok(records)
 }
 
-async fn leg_row(conn: &mut Conn, id: i64) -> Result<LegRow, StoreError> {
-    let row = sqlx::query(
-        "-- moves.leg_row
-         SELECT id, platform, logical_campaign_key, position, state, attempt FROM leg WHERE id = $1 FOR UPDATE",
+/// The legs of a batch, locked.
+async fn leg_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<LegRow>, StoreError> {
+    let rows = sqlx::query(
+        "-- moves.leg_rows
+         SELECT id, platform, logical_campaign_key, position, state, attempt FROM leg WHERE id = ANY($1)
+         ORDER BY id FOR UPDATE",
     )
-    .bind(id)
-    .fetch_one(conn)
+    .bind(ids)
+    .fetch_all(conn)
     .await
-    .map_err(refused("moves.leg_row"))?;
-    Ok(LegRow {
-        id,
-        platform: row.get("platform"),
-        logical_campaign_key: row.get("logical_campaign_key"),
-        position: u8::try_from(row.get::<i16, _>("position")).unwrap_or(u8::MAX),
-        state: parse_text("leg", id, "state", row.get("state"), LegState::parse)?,
-        attempt: row.get("attempt"),
-    })
+    .map_err(refused("moves.leg_rows"))?;
+    rows.into_iter()
+        .map(|row| {
+            let id: i64 = row.get("id");
+            Ok(LegRow {
+                id,
+                platform: row.get("platform"),
+                logical_campaign_key: row.get("logical_campaign_key"),
+                position: u8::try_from(row.get::<i16, _>("position")).unwrap_or(u8::MAX),
+                state: parse_text("leg", id, "state", row.get("state"), LegState::parse)?,
+                attempt: row.get("attempt"),
+            })
+        })
+        .collect()
 }
 
-async fn set_error(conn: &mut Conn, leg_id: i64, error: &LegError) -> Result<(), StoreError> {
-    sqlx::query("-- moves.error\nUPDATE leg SET error = $2 WHERE id = $1")
-        .bind(leg_id)
-        .bind(to_json(error))
-        .execute(conn)
-        .await
-        .map_err(refused("moves.error"))?;
+/// Reads again the legs of one execution that a sweep may have moved.
+async fn refresh(
+    conn: &mut Conn,
+    legs: &mut [LegRow],
+    execution: i64,
+    owners: &[(i64, i64)],
+) -> Result<(), StoreError> {
+    let ids: Vec<i64> = owners
+        .iter()
+        .filter(|(_, owner)| *owner == execution)
+        .map(|(leg, _)| *leg)
+        .collect();
+    for fresh in leg_rows(conn, &ids).await? {
+        if let Some(leg) = legs.iter_mut().find(|l| l.id == fresh.id) {
+            *leg = fresh;
+        }
+    }
+    Ok(())
+}
+
+async fn set_errors(conn: &mut Conn, reports: &[LegReport]) -> Result<(), StoreError> {
+    let failed: Vec<(i64, Value)> = reports
+        .iter()
+        .filter_map(|r| Some((r.leg_id, to_json(r.error.as_ref()?))))
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let (ids, errors): (Vec<i64>, Vec<Value>) = failed.into_iter().unzip();
+    sqlx::query(
+        "-- moves.errors
+         UPDATE leg SET error = n.error FROM unnest($1::bigint[], $2::jsonb[]) AS n (id, error) WHERE leg.id = n.id",
+    )
+    .bind(ids)
+    .bind(errors)
+    .execute(conn)
+    .await
+    .map_err(refused("moves.errors"))?;
     Ok(())
 }

@@ -99,6 +99,8 @@ pub struct Save {
     pub intents: Vec<(Uuid, Value)>,
     /// For the audit log.
     pub records: Vec<Record>,
+    /// The account's facts changed by our own hand: (tenant, platform, facts), for the plans to come.
+    pub facts: Option<(String, String, Value)>,
     /// And then?
     pub then: Then,
 }
@@ -133,6 +135,7 @@ impl Store {
         save_manifests(&mut tx, &kept).await?;
         end_mutations(&mut tx, saves).await?;
         intend_mutations(&mut tx, &kept).await?;
+        keep_facts(&mut tx, &kept).await?;
         let reports: Vec<LegReport> = kept
             .iter()
             .filter_map(|save| match &save.then {
@@ -327,5 +330,24 @@ async fn intend_mutations(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreE
     .execute(conn)
     .await
     .map_err(refused("progress.intents"))?;
+    Ok(())
+}
+
+/// An account that was changed (auto-tagging turned on) need not be changed again by the next leg.
+async fn keep_facts(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreError> {
+    let mut facts: Vec<&(String, String, Value)> = saves.iter().filter_map(|s| s.facts.as_ref()).collect();
+    facts.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+    for (tenant, platform, verdict) in facts {
+        sqlx::query(
+            "-- progress.facts
+             UPDATE probe_verdict SET verdict = $3 WHERE tenant_id = $1 AND probe = 'account:' || $2",
+        )
+        .bind(tenant)
+        .bind(platform)
+        .bind(verdict)
+        .execute(&mut *conn)
+        .await
+        .map_err(refused("progress.facts"))?;
+    }
     Ok(())
 }

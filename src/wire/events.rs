@@ -198,38 +198,3 @@ pub struct Escalated {
     /// Who is told.
     pub route: String,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::schema;
-    use serde_json::Value;
-
-    /// Type → JSON → schema, and example → type → the same JSON.
-    fn tied<T: Serialize + serde::de::DeserializeOwned>(name: &str) {
-        let (_, text) = schema::ALL.iter().find(|(n, _)| *n == name).expect("a schema");
-        let schema_json: Value = serde_json::from_str(text).expect("JSON");
-        for example in schema_json["examples"].as_array().expect("examples") {
-            assert_eq!(schema::validate(name, example), [], "{name}");
-            let typed: T = serde_json::from_value(example.clone()).expect(name);
-            let again = serde_json::to_value(&typed).expect(name);
-            assert_eq!(&again, example, "{name}");
-        }
-    }
-
-    #[test]
-    fn types_and_schemas_agree() {
-        tied::<CampaignEvent>("campaign.live");
-        tied::<CampaignEvent>("campaign.scheduled");
-        tied::<ExecutionEvent>("execution.completed");
-        tied::<ExecutionEvent>("execution.rolled_back");
-        tied::<PartialFailure>("execution.partial_failure");
-        tied::<Blocked>("execution.blocked");
-        tied::<Touchpoint>("execution.touchpoint");
-        tied::<Escalated>("execution.escalated");
-        tied::<crate::wire::command::LaunchCommand>("launch.command");
-        tied::<crate::wire::control::Approval>("execution.approval");
-        tied::<crate::wire::control::Control>("execution.control");
-        tied::<crate::domain::tenant::Tenant>("tenant.onboarded");
-    }
-}

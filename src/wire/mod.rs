@@ -3,11 +3,17 @@
 //! Must not decide anything about a launch; must not let anything through that the contract doesn't allow. Errors say
 //! where (a JSON pointer) and what was expected.
 
+#[cfg(test)]
+mod agree;
 pub mod command;
 pub mod control;
 pub mod events;
+#[cfg(test)]
+mod hostile;
+mod local_time;
 pub mod plan;
 pub mod schema;
+mod strict;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -22,14 +28,62 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// At this place, this is wrong.
+    /// At this place, this is wrong. Characters that would hide something from a reader, or that a row cannot hold, are spelled
+    /// out: both texts may contain what a stranger wrote.
     #[must_use]
     pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            pointer: pointer.into(),
-            message: message.into(),
+            pointer: shown(pointer.into()),
+            message: shown(message.into()),
         }
     }
+}
+
+/// The most problems that are listed for one message.
+pub const MOST: usize = 100;
+
+/// At most [`MOST`] problems; where there are more, the last one says how many, `uncounted` included.
+fn capped(mut problems: Vec<Invalid>, uncounted: usize) -> Vec<Invalid> {
+    let all = problems.len() + uncounted;
+    if all > MOST {
+        problems.truncate(MOST - 1);
+        let more = all - problems.len();
+        problems.push(Invalid::at("", format!("and {more} more problems")));
+    }
+    problems
+}
+
+/// One name within a JSON pointer (RFC 6901).
+fn pointer_token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Characters that hide what a person reads: control characters, line separators, and those with which Unicode turns the
+/// direction of text (property `Bidi_Control`, <https://www.unicode.org/reports/tr9/>).
+fn hides(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The longest pointer or message, characters: both travel in headers.
+const LONGEST: usize = 1000;
+
+fn shown(text: String) -> String {
+    if text.len() <= LONGEST && !text.contains(hides) {
+        return text;
+    }
+    let spell = |c: char| {
+        if hides(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    let mut short: String = text.chars().take(LONGEST).map(spell).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.push('…');
+    }
+    short
 }
 
 impl std::fmt::Display for Invalid {
@@ -51,7 +105,8 @@ pub fn summary(problems: &[Invalid]) -> String {
     if more == 0 {
         shown.join("; ")
     } else {
-        format!("{}; and {more} more", shown.join("; "))
+        let least = if problems.len() < MOST { "" } else { "at least " };
+        format!("{}; and {least}{more} more", shown.join("; "))
     }
 }
 
@@ -98,26 +153,65 @@ pub fn unwrap(
             e.valid_up_to()
         ))
     })?;
-    let value: Value = serde_json::from_str(text).map_err(|e| {
-        whole(format!(
-            "not JSON: {e}; expected one JSON object of at most 128 levels"
-        ))
-    })?;
     let content_type = header("content-type").unwrap_or_default();
-    let traceparent = header("traceparent");
+    let traceparent = header("traceparent")
+        .or_else(|| header("ce_traceparent"))
+        .filter(|t| is_traceparent(t));
     if content_type.starts_with("application/cloudevents") {
+        let value = strict::parse(text).map_err(|problem| vec![within_data(problem)])?;
         return structured(value, traceparent);
     }
+    let value = strict::parse(text).map_err(|problem| vec![problem])?;
     if let Some(version) = header("ce_specversion")
         && version != "1.0"
     {
         return Err(whole(format!("ce_specversion is {version:?}; expected \"1.0\"")));
     }
+    let event_id = header("ce_id");
+    if event_id.as_ref().is_some_and(|id| id.contains(hides)) {
+        return Err(whole(
+            "ce_id holds a control character; expected a plain text".into(),
+        ));
+    }
     Ok(Envelope {
-        event_id: header("ce_id"),
+        event_id,
         traceparent,
         data: value,
     })
+}
+
+/// Pointers count from the data, whichever way it was wrapped.
+fn within_data(problem: Invalid) -> Invalid {
+    match problem.pointer.strip_prefix("/data") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => Invalid::at(rest, problem.message),
+        Some(_) | None => problem,
+    }
+}
+
+/// Whether the text is a W3C trace context (<https://www.w3.org/TR/trace-context/#traceparent-header>). One that is not is left
+/// out: tracing must not stop a message.
+#[must_use]
+pub fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let hex = |part: &str, len: usize| {
+        part.len() == len
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let not_zero = |part: &str| part.bytes().any(|b| b != b'0');
+    match parts.as_slice() {
+        [version, trace, parent, flags] => {
+            hex(version, 2)
+                && *version != "ff"
+                && hex(trace, 32)
+                && not_zero(trace)
+                && hex(parent, 16)
+                && not_zero(parent)
+                && hex(flags, 2)
+        }
+        [..] => false,
+    }
 }
 
 fn structured(mut value: Value, traceparent: Option<String>) -> Result<Envelope, Vec<Invalid>> {
@@ -132,14 +226,21 @@ fn structured(mut value: Value, traceparent: Option<String>) -> Result<Envelope,
         }
     }
     let event_id = text("id");
-    let traceparent = text("traceparent").or(traceparent);
+    if event_id.as_ref().is_some_and(|id| id.contains(hides)) {
+        return Err(vec![Invalid::at(
+            "/id",
+            "holds a control character; expected a plain text",
+        )]);
+    }
+    let traceparent = text("traceparent").filter(|t| is_traceparent(t)).or(traceparent);
     let data = if let Some(encoded) = text("data_base64") {
         use base64::Engine;
         let bytes = base64::engine::general_purpose::STANDARD
             .decode(encoded)
             .map_err(|e| vec![Invalid::at("/data_base64", format!("not base64: {e}"))])?;
-        serde_json::from_slice(&bytes)
-            .map_err(|e| vec![Invalid::at("/data_base64", format!("not JSON: {e}"))])?
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|e| vec![Invalid::at("/data_base64", format!("not UTF-8: {e}"))])?;
+        strict::parse(text).map_err(|problem| vec![problem])?
     } else {
         match value.get_mut("data") {
             Some(data) => data.take(),
@@ -203,6 +304,8 @@ mod tests {
             .collect()
     }
 
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
     #[test]
     fn three_wrappings_one_content() {
         let plain = unwrap(&[], Some(br#"{"a":1}"#), 100).unwrap();
@@ -214,11 +317,11 @@ mod tests {
                 data: json!({"a":1})
             }
         );
-        let binary = headers(&[("ce_specversion", "1.0"), ("ce_id", "7"), ("traceparent", "t")]);
+        let binary = headers(&[("ce_specversion", "1.0"), ("ce_id", "7"), ("traceparent", TRACE)]);
         let binary = unwrap(&binary, Some(br#"{"a":1}"#), 100).unwrap();
         assert_eq!(
             (binary.event_id.as_deref(), binary.traceparent.as_deref()),
-            (Some("7"), Some("t"))
+            (Some("7"), Some(TRACE))
         );
         let head = headers(&[("content-type", "application/cloudevents+json; charset=utf-8")]);
         for body in [

@@ -1,11 +1,12 @@
 //! The JSON Schemas of `schemas/`, compiled in, and validation against them.
 //!
-//! Must not reach for a schema outside the program.
+//! Must not reach for a schema outside the program; must not copy a large value into an error.
 
-use super::Invalid;
-use jsonschema::Validator;
+use super::{Invalid, MOST, capped, pointer_token};
+use jsonschema::error::ValidationErrorKind as Kind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 macro_rules! schemas {
@@ -22,51 +23,136 @@ schemas! {
     "execution.partial_failure", "execution.completed", "execution.rolled_back", "execution.escalated",
 }
 
-static VALIDATORS: LazyLock<HashMap<&'static str, Result<Validator, String>>> = LazyLock::new(|| {
-    ALL.iter()
-        .map(|(name, text)| {
-            let schema: Result<Value, _> = serde_json::from_str(text);
-            let validator = schema.map_err(|e| e.to_string()).and_then(|s| {
-                jsonschema::draft202012::options()
-                    .should_validate_formats(true)
-                    .build(&s)
-                    .map_err(|e| e.to_string())
-            });
-            (*name, validator)
-        })
-        .collect()
-});
+struct Compiled {
+    validator: Validator,
+    /// Every property's name, for "did you mean".
+    names: BTreeSet<String>,
+}
 
-/// The most problems that are listed.
-const MOST: usize = 100;
+static COMPILED: LazyLock<HashMap<&'static str, Result<Compiled, String>>> =
+    LazyLock::new(|| ALL.iter().map(|(name, text)| (*name, compile(text))).collect());
 
-/// What is wrong with the data by the schema of this name; empty: nothing.
+fn compile(text: &str) -> Result<Compiled, String> {
+    let schema: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let validator = jsonschema::draft202012::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .map_err(|e| e.to_string())?;
+    let mut names = BTreeSet::new();
+    property_names(&schema, &mut names);
+    Ok(Compiled { validator, names })
+}
+
+fn property_names(schema: &Value, into: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(map) => {
+            for (keyword, inner) in map {
+                if keyword == "properties"
+                    && let Some(properties) = inner.as_object()
+                {
+                    into.extend(properties.keys().cloned());
+                }
+                if keyword != "examples" {
+                    property_names(inner, into);
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|inner| property_names(inner, into)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Problems beyond the listed ones are counted up to here: a plan of 10,000 bad campaigns is no reason to be slow.
+const MOST_COUNTED: usize = 10_000;
+
+/// What is wrong with the data by the schema of this name; empty: nothing. At most [`MOST`], the last one then saying how many
+/// more there are.
 #[must_use]
 pub fn validate(name: &str, data: &Value) -> Vec<Invalid> {
-    match VALIDATORS.get(name) {
-        Some(Ok(validator)) => validator
-            .iter_errors(data)
-            .take(MOST)
-            .map(|error| {
-                let text = error.to_string();
-                // The offending value can be the whole plan: the rule at its end says what was expected.
-                let message = if text.len() > 400 {
-                    let tail: String = text
-                        .chars()
-                        .rev()
-                        .take(300)
-                        .collect::<Vec<_>>()
-                        .into_iter()
-                        .rev()
-                        .collect();
-                    format!("… {tail}")
-                } else {
-                    text
-                };
-                Invalid::at(error.instance_path().to_string(), message)
-            })
-            .collect(),
-        Some(Err(error)) => vec![Invalid::at("", format!("schema {name} is broken: {error}"))],
-        None => vec![Invalid::at("", format!("there is no schema {name}"))],
+    let compiled = match COMPILED.get(name) {
+        Some(Ok(compiled)) => compiled,
+        Some(Err(error)) => return vec![Invalid::at("", format!("schema {name} is broken: {error}"))],
+        None => return vec![Invalid::at("", format!("there is no schema {name}"))],
+    };
+    let mut problems = Vec::new();
+    let mut more = 0;
+    for error in compiled.validator.iter_errors(data).take(MOST_COUNTED) {
+        if problems.len() < MOST {
+            explain(&error, &compiled.names, &mut problems);
+        } else {
+            more += 1;
+        }
     }
+    capped(problems, more)
+}
+
+/// The error in a person's words, at the place that has to change.
+fn explain(error: &ValidationError<'_>, names: &BTreeSet<String>, into: &mut Vec<Invalid>) {
+    let at = error.instance_path().to_string();
+    if let Kind::AdditionalProperties { unexpected } = error.kind() {
+        into.extend(unexpected.iter().map(|name| {
+            let hint = nearest(name, names).map_or(String::new(), |n| format!("; did you mean {n}?"));
+            let shown: String = name.chars().take(100).collect();
+            Invalid::at(
+                format!("{at}/{}", pointer_token(name)),
+                format!("unknown field {shown}{hint}"),
+            )
+        }));
+    } else if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind() {
+        alternatives(context, &at, names, into);
+    } else if matches!(error.kind(), Kind::FalseSchema) {
+        let field = at.rsplit('/').next().unwrap_or_default();
+        into.push(Invalid::at(
+            at.as_str(),
+            format!("{field} does not belong here; leave it out"),
+        ));
+    } else {
+        into.push(Invalid::at(at, message(error)));
+    }
+}
+
+/// Of several forms, the one that was meant is the one whose type fits: `null | object` given an object is about the object.
+fn alternatives(
+    context: &[Vec<ValidationError<'static>>],
+    at: &str,
+    names: &BTreeSet<String>,
+    into: &mut Vec<Invalid>,
+) {
+    let other_type = |errors: &&Vec<ValidationError<'static>>| {
+        !matches!(errors.as_slice(), [only] if only.instance_path().as_str() == at
+            && matches!(only.kind(), Kind::Type { .. }))
+    };
+    let meant: Vec<&Vec<ValidationError<'static>>> = context.iter().filter(other_type).collect();
+    if let [errors] = meant.as_slice() {
+        errors.iter().for_each(|error| explain(error, names, into));
+        return;
+    }
+    let each: Vec<String> = context.iter().flatten().map(message).collect();
+    into.push(Invalid::at(at, each.join(", or ")));
+}
+
+/// The validator's own words, without the offending value where that is large.
+fn message(error: &ValidationError<'_>) -> String {
+    let large = match error.instance().as_ref() {
+        Value::Object(_) | Value::Array(_) => true,
+        Value::String(text) => text.len() > 200,
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    };
+    if large {
+        error.masked_with("the value").to_string()
+    } else {
+        error.to_string()
+    }
+}
+
+fn nearest<'n>(name: &str, names: &'n BTreeSet<String>) -> Option<&'n String> {
+    if name.len() > 100 {
+        return None;
+    }
+    names
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .min()
+        .filter(|(distance, _)| *distance <= name.len() / 3)
+        .map(|(_, known)| known)
 }

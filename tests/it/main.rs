@@ -6,6 +6,7 @@ mod execution;
 mod kill;
 mod never_twice;
 mod readme;
+mod schemas;
 mod stream;
 mod support;
 mod tidy;

@@ -84,7 +84,7 @@ impl Bench {
             level.share_of_bare = level.writes_per_s / level.bare_writes_per_s;
             levels.push(level);
         }
-        let replays = replays(&world, self.plans).await?;
+        let replays = replays(&world, self.in_flight.first().copied().unwrap_or(1), self.plans).await?;
         report(output, &levels, replays);
         world.stop().await;
         Ok(0)
@@ -93,7 +93,7 @@ impl Bench {
 
 async fn run_level(world: &World, name: &str, in_flight: usize, plans: usize) -> Result<Level, Failure> {
     let all: Vec<Plan> = (0..plans)
-        .map(|n| world.plan(&format!("{name}.{n}")))
+        .map(|n| world.plan(&plan_name(name, n)))
         .collect::<Result<_, _>>()?;
     let legs = all.first().map_or(0, |p| p.campaigns.len());
     let messages: Vec<Outgoing> = all.iter().map(|p| world.message(p)).collect();
@@ -103,6 +103,11 @@ async fn run_level(world: &World, name: &str, in_flight: usize, plans: usize) ->
     let seconds = began.elapsed().as_secs_f64();
     let after = world.counts().await?;
     Ok(level(in_flight, legs, seconds, latencies, &before, &after))
+}
+
+/// A plan of this run: the database may know earlier runs' plans.
+fn plan_name(level: &str, n: usize) -> String {
+    format!("{level}.{}.{n}", std::process::id())
 }
 
 /// Publishes plans, never more than `in_flight` at once; how long each took from its publishing to its last event.
@@ -188,8 +193,8 @@ fn level(
 }
 
 /// Plans a second that are published again and change nothing.
-async fn replays(world: &World, plans: usize) -> Result<f64, Failure> {
-    let plan = world.plan("l1.0")?;
+async fn replays(world: &World, in_flight: usize, plans: usize) -> Result<f64, Failure> {
+    let plan = world.plan(&plan_name(&format!("l{in_flight}"), 0))?;
     let message = world.message(&plan);
     let before = world.seen_again(&plan).await?;
     let publisher = Publisher::new(&world.wiring.bus)?;
