@@ -1,6 +1,9 @@
 //! What Meta would refuse, found before anything is sent. Sources stand at each rule.
 
-use super::mapping::{self, Settings};
+use super::audience::locales;
+use super::mapping;
+use super::settings::{Settings, settings};
+use crate::domain::money::Money;
 use crate::domain::plan::{Ad, Objective, Period};
 use crate::domain::spec::LegSpec;
 use crate::platform::Problem;
@@ -39,13 +42,15 @@ impl Check {
 /// Everything that is wrong with the campaign.
 pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
     let mut check = Check { problems: Vec::new() };
-    let settings = match mapping::settings(spec) {
+    let settings = match settings(spec) {
         Ok(settings) => settings,
         Err(problem) => return vec![problem],
     };
+    shape(spec, &mut check);
     money(spec, &mut check);
     bidding(spec, &mut check);
     audience(spec, &settings, &mut check);
+    people(spec, &settings, &mut check);
     needs(spec, &settings, &mut check);
     for (g, group) in spec.campaign.ad_groups.iter().enumerate() {
         if !group.keywords.is_empty() || !group.negative_keywords.is_empty() {
@@ -62,13 +67,48 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
     check.problems
 }
 
+/// Ad sets in one campaign (reference/ad-campaign-group, limits).
+const AD_SETS: usize = 200;
+
+fn shape(spec: &LegSpec, check: &mut Check) {
+    if spec.campaign.channel.is_some() {
+        check.no("/channel", "Meta has no channels", "take the channel out");
+    }
+    if spec.campaign.ad_groups.len() > AD_SETS {
+        check.no(
+            "/ad_groups",
+            format!("Meta allows {AD_SETS} ad sets in a campaign"),
+            "split the campaign",
+        );
+    }
+}
+
+/// An amount in Meta's own minor unit: more than none, and a whole number of them.
+fn amount(money: Money, pointer: &str, check: &mut Check) {
+    let decimals = mapping::decimals(money.currency);
+    match money.in_units(decimals) {
+        Some(units) if units > 0 => {}
+        Some(_) => check.no(
+            pointer,
+            format!("{money} buys nothing"),
+            "use an amount above zero",
+        ),
+        None => check.no(
+            pointer,
+            format!("Meta counts {} with {decimals} decimals", money.currency),
+            format!("use no more decimals than that instead of {money}"),
+        ),
+    }
+}
+
 fn money(spec: &LegSpec, check: &mut Check) {
     let budget = &spec.campaign.budget;
-    if budget.amount.in_units(mapping::decimals(spec.currency)).is_none() {
+    amount(budget.amount, "/budget/amount", check);
+    if budget.period == Period::Lifetime && spec.campaign.schedule.end.is_none() {
         check.no(
-            "/budget/amount",
-            format!("Meta counts {} in whole units", spec.currency),
-            format!("use an amount without decimals instead of {}", budget.amount),
+            "/schedule/end",
+            "a lifetime budget needs an end",
+            "say when the flight ends, or use a daily budget",
         );
     }
     let schedule = &spec.campaign.schedule;
@@ -86,35 +126,69 @@ fn money(spec: &LegSpec, check: &mut Check) {
 
 fn bidding(spec: &LegSpec, check: &mut Check) {
     let bidding = &spec.campaign.bidding;
-    match bidding.strategy.as_str() {
-        "lowest_cost" => {
-            if bidding.bid.is_some() {
+    let strategy = bidding.strategy.as_str();
+    let caps = [
+        (bidding.bid, "/bidding/bid"),
+        (bidding.target_cpa, "/bidding/target_cpa"),
+    ];
+    match strategy {
+        "cost_cap" | "bid_cap" => match caps.iter().find_map(|(cap, at)| Some(((*cap)?, at))) {
+            None => check.no(
+                "/bidding/bid",
+                format!("{strategy} needs a bid"),
+                "say the cap as bidding.bid",
+            ),
+            Some((cap, at)) => amount(cap, at, check),
+        },
+        "lowest_cost" | mapping::MIN_ROAS => {
+            for (_, at) in caps.iter().filter(|(cap, _)| cap.is_some()) {
                 check.no(
-                    "/bidding/bid",
-                    "lowest_cost takes no bid",
+                    *at,
+                    format!("{strategy} takes no bid"),
                     "use bid_cap or cost_cap, or take the bid out",
-                );
-            }
-        }
-        "cost_cap" | "bid_cap" => {
-            if bidding.bid.or(bidding.target_cpa).is_none() {
-                check.no(
-                    "/bidding/bid",
-                    format!("{} needs a bid", bidding.strategy),
-                    "say the cap as bidding.bid",
                 );
             }
         }
         other => check.no(
             "/bidding/strategy",
             format!("Meta does not know {other:?}"),
-            "use lowest_cost, cost_cap or bid_cap",
+            "use lowest_cost, cost_cap, bid_cap or min_roas",
         ),
     }
-    if bidding.target_roas_micros.is_some() {
+    if strategy == "cost_cap" && spec.campaign.objective == Objective::Awareness {
+        check.no(
+            "/bidding/strategy",
+            "Meta has no cost cap for reach",
+            "use lowest_cost or bid_cap",
+        );
+    }
+    returns(spec, check);
+}
+
+/// A least return is for value optimisation: sales only (bidding/overview/bid-strategy#min-roas-bidding).
+fn returns(spec: &LegSpec, check: &mut Check) {
+    let bidding = &spec.campaign.bidding;
+    if bidding.strategy != mapping::MIN_ROAS {
+        if bidding.target_roas_micros.is_some() {
+            check.no(
+                "/bidding/target_roas",
+                format!("{} takes no return on ad spend", bidding.strategy),
+                "use min_roas, or take it out",
+            );
+        }
+        return;
+    }
+    if bidding.target_roas_micros.and_then(mapping::roas_floor).is_none() {
         check.no(
             "/bidding/target_roas",
-            "minimum ROAS bidding is not offered",
+            "min_roas needs a return between 0.01 and 1000, with at most four decimals",
+            "say it as bidding.target_roas",
+        );
+    }
+    if spec.campaign.objective != Objective::Sales {
+        check.no(
+            "/bidding/strategy",
+            "a least return is for objective sales only",
             "use lowest_cost, cost_cap or bid_cap",
         );
     }
@@ -139,7 +213,7 @@ fn audience(spec: &LegSpec, settings: &Settings, check: &mut Check) {
         );
     }
     for (i, language) in audience.languages.iter().enumerate() {
-        if settings.locales.is_empty() && mapping::locale(language).is_none() {
+        if settings.locales.is_empty() && locales(language).is_none() {
             check.no(
                 format!("/audience/languages/{i}"),
                 format!("no Meta locale is known for {language:?}"),
@@ -170,6 +244,53 @@ fn audience(spec: &LegSpec, settings: &Settings, check: &mut Check) {
                 "use day, week or month",
             );
         }
+    }
+}
+
+/// Ages and genders: 13 to 65, where 65 is everybody older too (reference/ad-account/adsets, targeting). For housing, jobs and
+/// credit nobody may be left out by either (audiences/special-ad-category).
+fn people(spec: &LegSpec, settings: &Settings, check: &mut Check) {
+    let audience = &spec.campaign.audience;
+    for (age, at) in [
+        (audience.age_min, "/audience/age_min"),
+        (audience.age_max, "/audience/age_max"),
+    ] {
+        if age.is_some_and(|age| !(13..=65).contains(&age)) {
+            check.no(
+                at,
+                "Meta takes ages from 13 to 65",
+                "65 stands for everybody older too",
+            );
+        }
+    }
+    if let (Some(min), Some(max)) = (audience.age_min, audience.age_max)
+        && min > max
+    {
+        check.no("/audience/age_min", "age_min is above age_max", "turn them round");
+    }
+    for (i, gender) in audience.genders.iter().enumerate() {
+        if !matches!(gender.as_str(), "female" | "male") {
+            check.no(
+                format!("/audience/genders/{i}"),
+                format!("Meta cannot target {gender:?}"),
+                "use female, male, or none for everybody",
+            );
+        }
+    }
+    let special = ["HOUSING", "EMPLOYMENT", "CREDIT", "FINANCIAL_PRODUCTS_SERVICES"];
+    let category = settings
+        .special_ad_categories
+        .iter()
+        .find(|c| special.contains(&c.as_str()));
+    let narrow = audience.age_min.is_some_and(|age| age > 18)
+        || audience.age_max.is_some_and(|age| age < 65)
+        || audience.genders.len() == 1;
+    if let Some(category) = category.filter(|_| narrow) {
+        check.no(
+            "/audience",
+            format!("ads for {category} may not leave out ages or a gender"),
+            "take age_min, age_max and genders out",
+        );
     }
 }
 
@@ -230,11 +351,16 @@ fn ad(ad: &Ad, at: &str, check: &mut Check) {
             "use shop_now, learn_more, sign_up …",
         );
     }
-    if ad.headlines.len() > 1 {
-        check.no(
-            format!("{at}/headlines"),
-            "an ad has one headline here",
-            "keep the first",
-        );
+    for (texts, name) in [(&ad.headlines, "headlines"), (&ad.descriptions, "descriptions")] {
+        if texts.len() > 1 {
+            check.no(
+                format!("{at}/{name}"),
+                format!("{} shows one of the {name}", ad.format),
+                "keep the first",
+            );
+        }
+    }
+    if ad.path1.is_some() || ad.path2.is_some() {
+        check.no(format!("{at}/path1"), "Meta has no display path", "take it out");
     }
 }

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Our code for "there is no such object (any more), or we cannot see it".
 pub(super) const GONE: &str = "meta-gone";
+/// Our code for "it is deleted or archived, and takes no change".
+pub(super) const FROZEN: &str = "meta-frozen";
 
 /// The kind of call that an answer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,8 @@ enum Means {
     Throttled,
     /// The object is not there, or not for us.
     Gone,
+    /// The object is deleted or archived.
+    Frozen,
     /// No, and why.
     No(ErrorClass, &'static str),
 }
@@ -70,7 +74,7 @@ const ANY: i64 = -1;
 /// (meta_tiktok_dv360 facts §1.4–1.8).
 const TABLE: &[(i64, i64, Means)] = {
     use ErrorClass::{Account, Auth, Budget, Policy, Validation};
-    use Means::{Gone, No, Perhaps, Throttled};
+    use Means::{Frozen, Gone, No, Perhaps, Throttled};
     &[
         // Caps on edits: waiting an hour doesn't help (ad-set budget 4 an hour, account spend cap 10 a day).
         (613, 1_487_632, No(Budget, LATER)),
@@ -210,10 +214,10 @@ const TABLE: &[(i64, i64, Means)] = {
         (ANY, 2_490_427, No(Policy, CREATIVE)),
         (ANY, 2_490_468, No(Policy, CREATIVE)),
         (500, ANY, No(Policy, CREATIVE)),
-        // Gone or frozen: a deleted object takes only a name, an archived one only its deletion.
-        (ANY, 1_487_566, Gone),
-        (ANY, 1_487_056, Gone),
-        (ANY, 1_885_088, Gone),
+        // Frozen: a deleted object takes only a name, an archived one only its deletion.
+        (ANY, 1_487_566, Frozen),
+        (ANY, 1_487_056, Frozen),
+        (ANY, 1_885_088, Frozen),
     ]
 };
 
@@ -258,7 +262,8 @@ pub(super) fn classify(answer: &Answer, body: Option<&Value>, call: Call) -> Opt
                 why: "Meta throttles".to_owned(),
                 after: hint(answer),
             }),
-            500..=599 => Some(perhaps(format!("Meta answered {}", answer.status))),
+            // A gateway that gave up waiting (408, 499) does not know either.
+            408 | 499 | 500..=599 => Some(perhaps(format!("Meta answered {}", answer.status))),
             401 | 403 => Some(CallError::refused(refusal_of_status(
                 answer.status,
                 ErrorClass::Auth,
@@ -295,13 +300,7 @@ fn named(answer: &Answer, error: &GraphError, call: Call) -> CallError {
             why,
             after: hint(answer),
         },
-        // A refusal that Meta calls transient was not carried out; its unknown errors (1, 2) and 5xx may have been.
-        Means::Perhaps if error.is_transient && answer.status < 500 && error.code != 1 => {
-            CallError::Unavailable {
-                why,
-                after: hint(answer),
-            }
-        }
+        // That Meta calls it transient says that it may pass, not that nothing was done.
         Means::Perhaps => CallError::Unclear { why },
         Means::Throttled => CallError::Unavailable {
             why,
@@ -310,6 +309,14 @@ fn named(answer: &Answer, error: &GraphError, call: Call) -> CallError {
         Means::Gone => CallError::refused(LegError {
             code: GONE.to_owned(),
             ..refusal(error, ErrorClass::Validation, PLAN)
+        }),
+        Means::Frozen => CallError::refused(LegError {
+            code: FROZEN.to_owned(),
+            ..refusal(
+                error,
+                ErrorClass::Validation,
+                "somebody deleted or archived it; `retry` after it was restored, or publish another plan version",
+            )
         }),
         Means::No(class, remedy) => CallError::refused(refusal(error, class, remedy)),
     }
@@ -373,7 +380,13 @@ fn hint(answer: &Answer) -> Option<Duration> {
         let seconds = usage.get("reset_time_duration")?.as_u64()?;
         full.then(|| Duration::from_secs(seconds))
     });
-    business.into_iter().chain(account).max()
+    // Meta sends none; a gateway before it may.
+    let gateway = answer
+        .header("retry-after")
+        .and_then(|text| text.parse().ok())
+        .map(Duration::from_secs);
+    let hints = business.into_iter().chain(account).chain(gateway);
+    hints.max().filter(|hint| !hint.is_zero())
 }
 
 /// The credential file is not what it should be.
@@ -446,6 +459,43 @@ mod tests {
                 .platform_message
                 .is_some_and(|m| m.contains("fbtrace_id T"))
         );
+    }
+
+    #[test]
+    fn transient_is_not_undone() {
+        for code in [1, 2, 99_999, -1] {
+            let mut body = error(code, 0);
+            body["error"]["is_transient"] = json!(true);
+            assert!(
+                matches!(told(400, &body, Call::Create), CallError::Unclear { .. }),
+                "{code}"
+            );
+        }
+        assert!(matches!(
+            classify(&answer(408, &[]), None, Call::Create),
+            Some(CallError::Unclear { .. })
+        ));
+    }
+
+    #[test]
+    fn error_data_may_be_an_object_or_its_text() {
+        for data in [
+            json!({ "blame_field_specs": [["targeting", "age_min"]] }),
+            json!("{\"blame_field_specs\":[[\"targeting\",\"age_min\"]]}"),
+        ] {
+            assert_eq!(blamed(Some(&data)).as_deref(), Some("targeting.age_min"));
+        }
+        assert_eq!(blamed(Some(&json!("no JSON"))), None);
+    }
+
+    #[test]
+    fn gone_and_frozen_are_told_apart() {
+        let code = |subcode| match told(400, &error(100, subcode), Call::Change) {
+            CallError::Refused(error) => error.code,
+            CallError::Unavailable { .. } | CallError::Unclear { .. } => String::new(),
+        };
+        assert_eq!(code(33), GONE);
+        assert_eq!(code(1_487_566), FROZEN);
     }
 
     #[test]

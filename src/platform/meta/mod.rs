@@ -6,32 +6,35 @@
 //! What Meta gives us to work with (developers.facebook.com/docs/marketing-apis): no idempotency key, names are not unique, so
 //! an unknown outcome is looked up by exact name, archived objects included, and of several the oldest is kept. The token
 //! travels in the `Authorization` header, never in a URL; `appsecret_proof` signs each call.
+//!
+//! "No such object" (100/33) is also what a token hears that may not see it. So nothing counts as gone before the account
+//! itself has been seen with the same token.
 
+mod audience;
 mod check;
+mod creatives;
 mod errors;
+mod lookup;
 mod mapping;
 mod mutations;
 mod reading;
+mod settings;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod wire;
 
 use super::{
     AccountFacts, CallError, Done, Found, Goal, Mutation, Op, Platform, Problem, Reading, Session, Traits,
 };
 use crate::domain::error::LegError;
-use crate::domain::manifest::{Desired, Manifest};
+use crate::domain::manifest::{Desired, Manifest, Serving};
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
-use crate::outbound::credentials::Credential;
-use crate::outbound::{Answer, NoAnswer};
 use async_trait::async_trait;
 use errors::Call;
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use std::time::Duration;
 
 /// The platform's id.
@@ -43,10 +46,8 @@ const VERSION: &str = "/v26.0";
 const CAMPAIGN_MACRO: &str = "{{campaign.id}}";
 /// How long one call may take.
 const DEADLINE: Duration = Duration::from_secs(45);
-/// Rows of one page; Meta's default is 25.
-const PAGE: usize = 200;
-/// Pages of one list.
-const PAGES: usize = 100;
+/// How soon to try again when Meta does not know a parent that it has just made.
+const LAG: Duration = Duration::from_secs(10);
 
 /// The adapter. Holds nothing: everything comes with the session.
 pub struct Meta;
@@ -94,8 +95,8 @@ impl Platform for Meta {
 
     async fn probe(&self, session: &Session) -> Result<AccountFacts, CallError> {
         let path = format!("{VERSION}/{}", session.account.account_id);
-        let fields = "account_status,disable_reason,currency,timezone_name,funding_source,balance,spend_cap,amount_spent";
-        let answer = get(session, &path, &[("fields", fields.to_owned())]).await?;
+        let fields = "account_status,disable_reason,currency,timezone_name,funding_source,balance,spend_cap,amount_spent,user_tasks";
+        let answer = transport::get(session, &path, &[("fields", fields.to_owned())]).await?;
         reading::facts(&answer)
     }
 
@@ -115,17 +116,14 @@ impl Platform for Meta {
         } else {
             reqwest::Method::POST
         };
-        let (answer, body) = match send(session, method, &mutation.path, &form, call).await {
+        let sent = transport::send(session, method, &mutation.path, &form, call).await;
+        let (answer, body) = match sent {
             Ok(sent) => sent,
-            // Removed by someone else already: what was asked for is so.
-            Err(CallError::Refused(error)) if call == Call::Remove && error.code == errors::GONE => {
-                return Ok(Done::default());
-            }
-            Err(error) => return Err(error),
+            Err(error) => return excused(session, mutation, error).await,
         };
         let request_id = answer
             .header("x-fb-trace-id")
-            .or(answer.header("x-fb-request-id"))
+            .or_else(|| answer.header("x-fb-request-id"))
             .map(str::to_owned);
         if call != Call::Create {
             return Ok(Done {
@@ -153,202 +151,42 @@ impl Platform for Meta {
         manifest: &Manifest,
         keys: &[String],
     ) -> Result<Vec<Found>, CallError> {
-        let mut found = Vec::new();
-        for kind in mapping::KINDS {
-            let names: Vec<(&str, &str)> = manifest
-                .objects
-                .iter()
-                .filter(|o| o.kind == kind.name && keys.contains(&o.key))
-                .filter_map(|o| Some((o.name.as_deref()?, o.key.as_str())))
-                .collect();
-            if names.is_empty() {
-                continue;
-            }
-            let wanted: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-            let mut query = vec![
-                (
-                    "fields",
-                    "id,name,status,effective_status,created_time".to_owned(),
-                ),
-                (
-                    "filtering",
-                    json!([{ "field": "name", "operator": "IN", "value": wanted }]).to_string(),
-                ),
-            ];
-            if kind.has_status {
-                // Without it an edge leaves archived objects out; asking for deleted ones is an error.
-                query.push(("effective_status", json!(kind.findable).to_string()));
-            } else {
-                query[0].1 = "id,name,status".to_owned();
-            }
-            let path = format!("{VERSION}/{}/{}", session.account.account_id, kind.edge);
-            for row in list(session, &path, &query).await? {
-                found.extend(reading::found(&row, &names));
-            }
-        }
-        Ok(found)
+        lookup::find(session, manifest, keys).await
     }
 
     async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError> {
-        let Some(campaign) = manifest.campaign_id() else {
-            return Ok(reading::reading(manifest, None, &[], &[], &[]));
-        };
-        let fields = |names: &str| vec![("fields", names.to_owned())];
-        let campaign_path = format!("{VERSION}/{campaign}");
-        let ad_sets = format!("{campaign_path}/adsets");
-        let ads = format!("{campaign_path}/ads");
-        let insights = format!("{campaign_path}/insights");
-        let statuses = |mut query: Vec<(&'static str, String)>, all: &[&str]| {
-            query.push(("effective_status", json!(all).to_string()));
-            query
-        };
-        let spend = vec![
-            ("fields", "spend".to_owned()),
-            ("date_preset", "maximum".to_owned()),
-        ];
-        let (head, ad_sets, ads, spend) = futures::join!(
-            get_maybe(session, &campaign_path, fields(wire::CAMPAIGN_FIELDS)),
-            list_maybe(
-                session,
-                &ad_sets,
-                statuses(fields(wire::AD_SET_FIELDS), mapping::KINDS[1].findable)
-            ),
-            list_maybe(
-                session,
-                &ads,
-                statuses(fields(wire::AD_FIELDS), mapping::KINDS[3].findable)
-            ),
-            list_maybe(session, &insights, spend),
-        );
-        let Some(head) = head? else {
-            return Ok(reading::reading(manifest, None, &[], &[], &[]));
-        };
-        Ok(reading::reading(manifest, Some(&head), &ad_sets?, &ads?, &spend?))
+        let rows = lookup::rows(session, manifest).await?;
+        Ok(reading::reading(manifest, &rows))
     }
 }
 
-/// The token and the proof that it is ours to use.
-fn signature(session: &Session) -> Result<(SecretString, Option<String>), CallError> {
-    let refuse = |why: String| CallError::refused(errors::no_credential(&why));
-    match session.outbound.credentials.get(&session.account.credential) {
-        Ok(Credential::Token {
-            access_token,
-            app_secret,
-        }) => {
-            let proof = app_secret.and_then(|secret| proof(&secret, &access_token));
-            Ok((access_token, proof))
-        }
-        Ok(Credential::AuthorizedUser { .. } | Credential::ServiceAccount { .. }) => Err(refuse(format!(
-            "credential {} holds no access_token",
-            session.account.credential
-        ))),
-        Err(error) => Err(refuse(error.to_string())),
-    }
-}
-
-/// `hex(hmac_sha256(app_secret, access_token))` (facebook_business `session.py`).
-fn proof(app_secret: &SecretString, token: &SecretString) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.expose_secret().as_bytes()).ok()?;
-    mac.update(token.expose_secret().as_bytes());
-    Some(hex::encode(mac.finalize().into_bytes()))
-}
-
-async fn send(
-    session: &Session,
-    method: reqwest::Method,
-    path: &str,
-    fields: &[(String, String)],
-    call: Call,
-) -> Result<(Answer, Value), CallError> {
-    let (token, proof) = signature(session)?;
-    let url = format!("{}{path}", session.base_url);
-    let mut fields = fields.to_vec();
-    fields.extend(proof.map(|p| ("appsecret_proof".to_owned(), p)));
-    let request = session
-        .outbound
-        .http
-        .request(method.clone(), url)
-        .bearer_auth(token.expose_secret());
-    let request = if method == reqwest::Method::POST {
-        request.form(&fields)
-    } else {
-        request.query(&fields)
+/// A refusal that is none: what was asked for is so already. And one that is not for good: Meta may not know a parent for a
+/// moment after it was made (facebook-nodejs-business-sdk#5).
+async fn excused(session: &Session, mutation: &Mutation, error: CallError) -> Result<Done, CallError> {
+    let CallError::Refused(refusal) = &error else {
+        return Err(error);
     };
-    let answer = session
-        .outbound
-        .send(request, session.deadline)
-        .await
-        .map_err(|error| match (error, call) {
-            (NoAnswer::Lost(why), Call::Create | Call::Change | Call::Remove) => CallError::Unclear { why },
-            (NoAnswer::Lost(why), Call::Read) | (NoAnswer::NotSent(why), _) => {
-                CallError::Unavailable { why, after: None }
+    let off = matches!(
+        mutation.op,
+        Op::Remove
+            | Op::Serve {
+                serving: Serving::Paused
             }
-        })?;
-    let body = answer.json();
-    match errors::classify(&answer, body.as_ref(), call) {
-        Some(error) => Err(error),
-        None => Ok((answer, body.unwrap_or(Value::Null))),
+    );
+    match refusal.code.as_str() {
+        // Archived or deleted by someone else: it serves no more.
+        errors::FROZEN if off => Ok(Done::default()),
+        errors::GONE if mutation.op == Op::Remove && lookup::visible(session).await? => Ok(Done::default()),
+        errors::GONE if mutation.op == Op::Create && has_parent(mutation) => Err(CallError::Unavailable {
+            why: format!("Meta does not know the parent yet: {}", refusal.message),
+            after: Some(LAG),
+        }),
+        _ => Err(error),
     }
 }
 
-async fn get(session: &Session, path: &str, query: &[(&str, String)]) -> Result<Value, CallError> {
-    let fields: Vec<(String, String)> = query.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
-    Ok(send(session, reqwest::Method::GET, path, &fields, Call::Read)
-        .await?
-        .1)
-}
-
-/// A read of something that may be gone.
-async fn get_maybe(
-    session: &Session,
-    path: &str,
-    query: Vec<(&'static str, String)>,
-) -> Result<Option<Value>, CallError> {
-    match get(session, path, &query).await {
-        Ok(value) => Ok(Some(value)),
-        Err(CallError::Refused(error)) if error.code == errors::GONE => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-async fn list_maybe(
-    session: &Session,
-    path: &str,
-    query: Vec<(&'static str, String)>,
-) -> Result<Vec<Value>, CallError> {
-    match list(session, path, &query).await {
-        Err(CallError::Refused(error)) if error.code == errors::GONE => Ok(Vec::new()),
-        other => other,
-    }
-}
-
-/// All pages of an edge.
-async fn list(session: &Session, path: &str, query: &[(&str, String)]) -> Result<Vec<Value>, CallError> {
-    let mut rows = Vec::new();
-    let mut after: Option<String> = None;
-    for _ in 0..PAGES {
-        let mut query = query.to_vec();
-        query.push(("limit", PAGE.to_string()));
-        query.extend(after.take().map(|cursor| ("after", cursor)));
-        let page = get(session, path, &query).await?;
-        rows.extend(
-            page.get("data")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
-        let more = page.pointer("/paging/next").is_some();
-        after = page
-            .pointer("/paging/cursors/after")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if !more || after.is_none() {
-            return Ok(rows);
-        }
-    }
-    Err(CallError::Unavailable {
-        why: format!("{path} has more than {PAGES} pages"),
-        after: None,
-    })
+fn has_parent(mutation: &Mutation) -> bool {
+    ["campaign_id", "adset_id"]
+        .iter()
+        .any(|parent| mutation.body.get(parent).is_some())
 }

@@ -4,34 +4,75 @@
 //! when all of them are, the campaign, which is the master switch. Off: the campaign alone, one call.
 
 use super::VERSION;
-use super::mapping::{ID_PLACE, KINDS};
+use super::creatives::ID_PLACE;
+use super::mapping::KINDS;
 use crate::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject, Serving};
 use crate::domain::tenant::Account;
 use crate::platform::{Goal, Mutation, Op};
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 
 /// The mutations that are ready now.
 pub(super) fn next(goal: Goal, desired: &[Desired], manifest: &Manifest, account: &Account) -> Vec<Mutation> {
     match goal {
-        Goal::Built => desired
-            .iter()
-            .filter_map(|d| build(d, manifest, account))
-            .collect(),
+        Goal::Built => build(desired, manifest, account),
         Goal::Active => activate(manifest),
         Goal::Paused => pause(manifest),
         Goal::Removed => remove(manifest),
     }
 }
 
-fn build(desired: &Desired, manifest: &Manifest, account: &Account) -> Option<Mutation> {
-    match manifest.get(&desired.key) {
+/// The campaign's own changes go alone and first: what an ad set may say (a bid, a floor) depends on its strategy.
+fn build(desired: &[Desired], manifest: &Manifest, account: &Account) -> Vec<Mutation> {
+    let ready = |d: &Desired| match manifest.get(&d.key) {
         Some(object) => match object.state {
             ObjectState::Intended => None,
-            ObjectState::Created => change(desired, object),
-            ObjectState::Removed => create(desired, manifest, account),
+            ObjectState::Created => change(d, object, manifest),
+            ObjectState::Removed => create(d, manifest, account),
         },
-        None => create(desired, manifest, account),
+        None => create(d, manifest, account),
+    };
+    let (campaigns, below): (Vec<&Desired>, Vec<&Desired>) =
+        desired.iter().partition(|d| d.kind == "campaign");
+    for group in [campaigns, below] {
+        let mutations: Vec<Mutation> = group.into_iter().filter_map(ready).collect();
+        if !mutations.is_empty() {
+            return mutations;
+        }
     }
+    retire(desired, manifest)
+}
+
+/// Ads and ad sets that the plan no longer has: archived, which ends their delivery and keeps their reports, ads before
+/// their ad sets. They give up their names, so that a look-up never takes them for new ones. A creative without an ad does
+/// nothing and stays until the leg is removed.
+fn retire(desired: &[Desired], manifest: &Manifest) -> Vec<Mutation> {
+    if desired.is_empty() {
+        return Vec::new();
+    }
+    let wanted: HashSet<&str> = desired.iter().map(|d| d.key.as_str()).collect();
+    for kind in ["ad", "adset"] {
+        let surplus = manifest
+            .existing()
+            .filter(|o| o.kind == kind && !wanted.contains(o.key.as_str()));
+        let mutations: Vec<Mutation> = surplus.filter_map(archive).collect();
+        if !mutations.is_empty() {
+            return mutations;
+        }
+    }
+    Vec::new()
+}
+
+fn archive(object: &RemoteObject) -> Option<Mutation> {
+    let id = object.remote_id.as_deref()?;
+    let name = format!("{}~{id}", object.name.as_deref().unwrap_or(&object.key));
+    Some(Mutation {
+        op: Op::Remove,
+        objects: vec![object.key.clone()],
+        method: "POST".to_owned(),
+        path: format!("{VERSION}/{id}"),
+        body: json!({ "status": "ARCHIVED", "name": name }),
+    })
 }
 
 fn create(desired: &Desired, manifest: &Manifest, account: &Account) -> Option<Mutation> {
@@ -44,11 +85,10 @@ fn create(desired: &Desired, manifest: &Manifest, account: &Account) -> Option<M
         }
         "adcreative" => inject(&mut body, campaign?),
         _ => {
-            let creative = desired.key.replacen("ad/", "creative/", 1);
             body.insert("adset_id".into(), json!(manifest.id(desired.parent.as_deref()?)?));
             body.insert(
                 "creative".into(),
-                json!({ "creative_id": manifest.id(&creative)? }),
+                by_id(desired.fields.get("creative")?, manifest)?,
             );
         }
     }
@@ -73,21 +113,38 @@ fn inject(body: &mut Map<String, Value>, campaign: &str) {
     }
 }
 
-/// Only what differs is sent. A creative cannot be changed but for its name: a plan that wants another one is built
-/// anew under another key, and until then the read-back tells of the difference.
-fn change(desired: &Desired, object: &RemoteObject) -> Option<Mutation> {
+/// The creative that an ad's field names by its key, as a parameter; none while it is not there.
+fn by_id(key: &Value, manifest: &Manifest) -> Option<Value> {
+    Some(json!({ "creative_id": manifest.id(key.as_str()?)? }))
+}
+
+/// Only what differs is sent. What Meta does not let be changed (an objective, a promoted object) is sent all the same:
+/// its refusal names the field, and nothing is changed.
+fn change(desired: &Desired, object: &RemoteObject, manifest: &Manifest) -> Option<Mutation> {
     let (wanted, applied) = (desired.fields.as_object()?, object.applied.as_object()?);
-    let body: Map<String, Value> = wanted
-        .iter()
-        .filter(|(name, value)| applied.get(*name) != Some(*value))
-        .filter(|(name, _)| desired.kind != "adcreative" || name.as_str() == "name")
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let (mut body, mut after) = (Map::new(), applied.clone());
+    for (name, value) in wanted {
+        if applied.get(name) == Some(value) {
+            continue;
+        }
+        let sent = match (desired.kind, name.as_str()) {
+            ("ad", "creative") => by_id(value, manifest),
+            _ => Some(value.clone()),
+        };
+        if let Some(sent) = sent {
+            body.insert(name.clone(), sent);
+            after.insert(name.clone(), value.clone());
+        }
+    }
+    for (name, value) in applied.iter().filter(|(name, _)| !wanted.contains_key(*name)) {
+        if let Some(empty) = emptied(name, value) {
+            body.insert(name.clone(), empty);
+            after.remove(name);
+        }
+    }
     if body.is_empty() {
         return None;
     }
-    let mut after = applied.clone();
-    after.extend(body.clone());
     Some(Mutation {
         op: Op::Update {
             applied: Map::from_iter([(desired.key.clone(), Value::Object(after))]),
@@ -97,6 +154,19 @@ fn change(desired: &Desired, object: &RemoteObject) -> Option<Mutation> {
         path: format!("{VERSION}/{}", object.remote_id.as_deref()?),
         body: Value::Object(body),
     })
+}
+
+/// How a field is taken back: `end_time=0` is open-ended, `bid_constraints={}` no floor, a budget or bid of 0 none
+/// (reference/ad-campaign, bidding/overview/bid-strategy). A start that is over is left as it was.
+fn emptied(name: &str, value: &Value) -> Option<Value> {
+    match (name, value) {
+        ("start_time", _) | (_, Value::Null) => None,
+        ("end_time", _) | (_, Value::Number(_)) => Some(json!(0)),
+        (_, Value::String(_)) => Some(json!("")),
+        (_, Value::Array(_)) => Some(json!([])),
+        (_, Value::Object(_)) => Some(json!({})),
+        (_, Value::Bool(_)) => Some(json!(false)),
+    }
 }
 
 fn activate(manifest: &Manifest) -> Vec<Mutation> {

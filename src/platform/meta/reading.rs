@@ -1,10 +1,12 @@
 //! What Meta shows → the normal form in which `mapping` desires. Pure.
 
-use super::mapping::ID_PLACE;
+use super::audience;
+use super::creatives::ID_PLACE;
+use super::mapping::decimals;
 use super::wire::{integer, utc};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Manifest, Serving};
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, Money};
 use crate::domain::tracking::Observed;
 use crate::platform::{AccountFacts, CallError, Eligibility, Found, Reading, Seen};
 use serde_json::{Map, Value, json};
@@ -47,11 +49,49 @@ pub(super) fn facts(account: &Value) -> Result<AccountFacts, CallError> {
     if account.get("funding_source").is_none_or(Value::is_null) {
         problems.push(LegError::payer("meta", "the ad account has no payment method"));
     }
+    problems.extend(spent_up(account, currency));
+    problems.extend(powerless(account));
     Ok(AccountFacts {
         currency,
         timezone,
         auto_tagging: None,
         problems,
+    })
+}
+
+/// The account's own spend cap is reached: nothing would be delivered. Minor units, as texts; 0: no cap.
+fn spent_up(account: &Value, currency: Currency) -> Option<LegError> {
+    let minor = |name: &str| account.get(name).and_then(integer);
+    let (cap, spent) = (minor("spend_cap")?, minor("amount_spent")?);
+    if cap <= 0 || spent < cap {
+        return None;
+    }
+    let unit = 10_i64.pow(6 - decimals(currency));
+    let amount = Money::from_micros(cap.checked_mul(unit)?, currency).to_string();
+    Some(LegError {
+        platform_limit: Some(amount.clone()),
+        ..LegError::new(
+            ErrorClass::Budget,
+            "meta-spend-cap",
+            format!("the ad account has reached its spend cap of {amount}"),
+            "raise or reset the account's spend cap in Meta, then `resume`",
+        )
+    })
+}
+
+/// The token may read the account and not advertise with it (reference/ad-account: `user_tasks`).
+fn powerless(account: &Value) -> Option<LegError> {
+    let tasks = account.get("user_tasks").and_then(Value::as_array)?;
+    let may = tasks
+        .iter()
+        .any(|t| matches!(t.as_str(), Some("ADVERTISE" | "MANAGE")));
+    (!may && !tasks.is_empty()).then(|| {
+        LegError::new(
+            ErrorClass::Auth,
+            "meta-tasks",
+            "the token may look at the ad account and not advertise with it",
+            "give the system user the task \"Manage campaigns\" on the ad account, then `resume`",
+        )
     })
 }
 
@@ -94,65 +134,91 @@ pub(super) fn found(row: &Value, names: &[(&str, &str)]) -> Option<Found> {
     })
 }
 
-/// What the leg looks like. `campaign` none: it is gone.
-pub(super) fn reading(
-    manifest: &Manifest,
-    campaign: Option<&Value>,
-    ad_sets: &[Value],
-    ads: &[Value],
-    insights: &[Value],
-) -> Reading {
-    let mut seen = Vec::new();
-    let mut tracking = Vec::new();
-    let campaign_id = manifest.campaign_id().unwrap_or_default();
-    let creatives: Vec<&Value> = ads.iter().filter_map(|ad| ad.get("creative")).collect();
-    for object in manifest.existing() {
+/// What Meta showed, kind by kind.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// None: it is gone.
+    pub(super) campaign: Option<Value>,
+    pub(super) ad_sets: Vec<Value>,
+    pub(super) ads: Vec<Value>,
+    /// Those that came with no ad.
+    pub(super) creatives: Vec<Value>,
+    pub(super) insights: Vec<Value>,
+}
+
+impl Rows {
+    /// The row of an object, wherever it came along.
+    pub(super) fn of(&self, kind: &str, id: &str) -> Option<&Value> {
+        let is = |row: &&Value| text(row, "id") == id;
+        match kind {
+            "campaign" => self.campaign.as_ref().filter(is),
+            "adset" => self.ad_sets.iter().find(is),
+            "ad" => self.ads.iter().find(is),
+            _ => {
+                let shown = self.ads.iter().filter_map(|ad| ad.get("creative"));
+                shown.chain(&self.creatives).find(is)
+            }
+        }
+    }
+}
+
+/// Whether the row is of something that is still there. The status that counts is the effective one too: what hangs
+/// on a deleted campaign keeps its own.
+pub(super) fn alive(row: &Value) -> bool {
+    let over = |name: &str| matches!(text(row, name), "DELETED" | "ARCHIVED");
+    !over("status") && !over("effective_status")
+}
+
+/// What the leg looks like.
+pub(super) fn reading(manifest: &Manifest, rows: &Rows) -> Reading {
+    let seen = manifest.existing().filter_map(|object| {
         let id = object.remote_id.as_deref().unwrap_or_default();
-        let row = match object.kind.as_str() {
-            "campaign" => campaign.cloned(),
-            "adset" => ad_sets.iter().find(|r| text(r, "id") == id).cloned(),
-            "ad" => ads.iter().find(|r| text(r, "id") == id).cloned(),
-            _ => creatives
-                .iter()
-                .find(|r| text(r, "id") == id)
-                .map(|r| (*r).clone()),
-        };
-        let Some(row) = row else { continue };
-        if matches!(text(&row, "status"), "DELETED" | "ARCHIVED") {
-            continue;
-        }
-        if object.kind == "adcreative" {
-            tracking.extend(observed(&object.key, &row));
-        }
-        seen.push(Seen {
+        let row = rows.of(&object.kind, id).filter(|row| alive(row))?;
+        Some(Seen {
             key: object.key.clone(),
             remote_id: id.to_owned(),
             serving: if object.kind == "adcreative" {
                 Serving::None
             } else {
-                serving(text(&row, "status"))
+                serving(text(row, "status"))
             },
-            fields: normal(&object.kind, &row, campaign_id),
-        });
-    }
+            fields: normal(&object.kind, row, manifest),
+        })
+    });
     Reading {
-        objects: seen,
-        tracking,
+        objects: seen.collect(),
+        tracking: rows
+            .ads
+            .iter()
+            .filter(|ad| alive(ad))
+            .flat_map(|ad| observed(ad, manifest))
+            .collect(),
         auto_tagging: None,
-        eligibility: eligibility(campaign, ads),
-        // A campaign that never delivered has no row of insights at all.
-        spent: campaign.map(|_| {
-            insights
+        eligibility: eligibility(rows.campaign.as_ref(), &rows.ads),
+        // A campaign that never delivered has no row of insights at all. Insights come up to a quarter of an hour late.
+        spent: rows.campaign.as_ref().map(|_| {
+            rows.insights
                 .iter()
                 .any(|r| !matches!(text(r, "spend"), "" | "0" | "0.00" | "0.0"))
         }),
     }
 }
 
-/// Tracking stands in `url_tags`, and a `utm_` in the link itself would double it.
-fn observed(key: &str, creative: &Value) -> Vec<Observed> {
+/// The manifest's key of an object by its id.
+fn key_of<'m>(manifest: &'m Manifest, id: &str) -> Option<&'m str> {
+    let object = manifest.existing().find(|o| o.remote_id.as_deref() == Some(id))?;
+    Some(&object.key)
+}
+
+/// Every ad that is there shows what its clicks carry, whether or not its creative is one of ours. Tracking stands in
+/// `url_tags`, and a `utm_` in the link itself would double it.
+fn observed(ad: &Value, manifest: &Manifest) -> Vec<Observed> {
+    let creative = ad.get("creative").unwrap_or(&Value::Null);
+    let object = key_of(manifest, text(creative, "id"))
+        .or_else(|| key_of(manifest, text(ad, "id")))
+        .unwrap_or_else(|| text(ad, "name"));
     let mut places = vec![Observed {
-        object: key.to_owned(),
+        object: object.to_owned(),
         field: "url_tags".to_owned(),
         value: text(creative, "url_tags").to_owned(),
     }];
@@ -164,7 +230,7 @@ fn observed(key: &str, creative: &Value) -> Vec<Observed> {
             .unwrap_or_default();
         if link.to_ascii_lowercase().contains("utm_") {
             places.push(Observed {
-                object: key.to_owned(),
+                object: object.to_owned(),
                 field: pointer.to_owned(),
                 value: link.to_owned(),
             });
@@ -173,8 +239,9 @@ fn observed(key: &str, creative: &Value) -> Vec<Observed> {
     places
 }
 
-/// Budgets and bids as integers, times in UTC, the injected id as its place: comparable with what was desired.
-fn normal(kind: &str, row: &Value, campaign_id: &str) -> Value {
+/// Budgets and bids as integers, times in UTC, the injected id as its place, a creative by its key: comparable with what
+/// was desired.
+fn normal(kind: &str, row: &Value, manifest: &Manifest) -> Value {
     let Some(fields) = row.as_object() else {
         return Value::Null;
     };
@@ -185,10 +252,17 @@ fn normal(kind: &str, row: &Value, campaign_id: &str) -> Value {
                 integer(value).map_or(value.clone(), |n| json!(n))
             }
             (_, "start_time" | "end_time") => json!(utc(value.as_str().unwrap_or_default())),
+            ("adset", "targeting") => audience::normal(value),
+            ("campaign", "special_ad_categories" | "special_ad_category_country") => listed(value),
+            ("ad", "creative") => {
+                let id = text(value, "id");
+                json!(key_of(manifest, id).unwrap_or(id))
+            }
             ("adcreative", "url_tags") => {
+                let campaign = manifest.campaign_id().unwrap_or_default();
                 let tags = value.as_str().unwrap_or_default();
                 json!(tags.replace(
-                    &format!("utm_campaign={campaign_id}&"),
+                    &format!("utm_campaign={campaign}&"),
                     &format!("utm_campaign={ID_PLACE}&")
                 ))
             }
@@ -199,44 +273,82 @@ fn normal(kind: &str, row: &Value, campaign_id: &str) -> Value {
     Value::Object(normal)
 }
 
+/// A list of names in order, without `NONE`.
+fn listed(value: &Value) -> Value {
+    let mut names: Vec<&str> = value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .filter(|n| *n != "NONE")
+        .collect();
+    names.sort_unstable();
+    json!(names)
+}
+
+/// One ad that delivers makes the campaign live; that none can is said even while the campaign is off, since Meta
+/// reviews paused ads too (best-practices).
 fn eligibility(campaign: Option<&Value>, ads: &[Value]) -> Eligibility {
     let Some(campaign) = campaign else {
         return Eligibility::Paused;
     };
-    let states: Vec<&str> = ads.iter().map(|ad| text(ad, "effective_status")).collect();
-    if text(campaign, "status") != "ACTIVE" {
-        return Eligibility::Paused;
-    }
-    if states.contains(&"ACTIVE") {
+    let ads: Vec<&Value> = ads.iter().filter(|ad| alive(ad)).collect();
+    let in_state = |state: &str| ads.iter().find(|ad| text(ad, "effective_status") == state);
+    if in_state("ACTIVE").is_some() {
         return Eligibility::Eligible;
     }
-    if let Some(ad) = ads
+    let on = text(campaign, "status") == "ACTIVE";
+    let waiting = ["PENDING_REVIEW", "IN_PROCESS", "PREAPPROVED"]
         .iter()
-        .find(|ad| text(ad, "effective_status") == "DISAPPROVED")
+        .any(|state| in_state(state).is_some());
+    let disapproved = |ad: &&&Value| text(ad, "effective_status") == "DISAPPROVED";
+    if let Some(ad) = in_state("DISAPPROVED")
+        && (on && !waiting || ads.iter().all(|ad| disapproved(&ad)))
     {
-        let finding = ad
-            .get("ad_review_feedback")
-            .map(Value::to_string)
-            .unwrap_or_default();
-        return Eligibility::Disapproved(Box::new(LegError {
-            platform_message: Some(finding.chars().take(1000).collect()),
-            ..LegError::new(
-                ErrorClass::Policy,
-                "meta-disapproved",
-                format!("Meta disapproved {}", text(ad, "name")),
-                "change the creative, or ask for another review in Meta's account quality page, then `retry`",
-            )
-        }));
+        return Eligibility::Disapproved(Box::new(disapproval(ad)));
     }
-    if states.contains(&"PENDING_BILLING_INFO") {
+    if !on {
+        return Eligibility::Paused;
+    }
+    if in_state("PENDING_BILLING_INFO").is_some() {
         let payer = LegError::payer("meta", "Meta waits for billing information");
         return Eligibility::Disapproved(Box::new(payer));
     }
-    if states
-        .iter()
-        .any(|s| matches!(*s, "PENDING_REVIEW" | "IN_PROCESS" | "PREAPPROVED"))
-    {
+    if waiting {
         return Eligibility::InReview;
     }
-    Eligibility::Paused
+    match in_state("WITH_ISSUES") {
+        Some(ad) => Eligibility::Disapproved(Box::new(issues(ad))),
+        None => Eligibility::Paused,
+    }
+}
+
+/// What Meta wrote into a field, cut to what an event may carry.
+fn words(row: &Value, name: &str) -> Option<String> {
+    let text = row.get(name)?.to_string();
+    Some(text.chars().take(1000).collect())
+}
+
+fn disapproval(ad: &Value) -> LegError {
+    LegError {
+        platform_message: words(ad, "ad_review_feedback").or_else(|| words(ad, "issues_info")),
+        ..LegError::new(
+            ErrorClass::Policy,
+            "meta-disapproved",
+            format!("Meta disapproved {}", text(ad, "name")),
+            "change the creative, or ask for another review in Meta's account quality page, then `retry`",
+        )
+    }
+}
+
+fn issues(ad: &Value) -> LegError {
+    LegError {
+        platform_message: words(ad, "issues_info"),
+        ..LegError::new(
+            ErrorClass::Validation,
+            "meta-issues",
+            format!("Meta does not deliver {}", text(ad, "name")),
+            "mend what Meta names, then `retry`",
+        )
+    }
 }

@@ -1,6 +1,8 @@
 //! The contract's example plan as Meta sees it, and every step towards every goal.
 
-use super::{Meta, mapping, mutations, reading};
+use super::reading::{self, Rows};
+use super::{Meta, mapping, mutations};
+use crate::domain::error::ErrorClass;
 use crate::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject, Serving};
 use crate::domain::spec::{Asset, LegSpec, leg_specs};
 use crate::domain::tenant::Account;
@@ -180,12 +182,17 @@ fn everything_is_built_paused_parents_first() {
             ));
         }
     }
+    let creative = &desired[2].key;
+    assert!(
+        creative.starts_with("creative/lookalike-de/carousel-hero/"),
+        "{creative}"
+    );
     assert_eq!(
         order,
         [
-            "campaign",
-            "ad_set/lookalike-de creative/lookalike-de/carousel-hero",
-            "ad/lookalike-de/carousel-hero"
+            "campaign".to_owned(),
+            format!("ad_set/lookalike-de {creative}"),
+            "ad/lookalike-de/carousel-hero".to_owned()
         ]
     );
 }
@@ -209,6 +216,91 @@ fn only_what_changed_is_sent() {
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].body, json!({ "daily_budget": 13_000 }));
     assert_eq!(changes[0].path, "/v26.0/100");
+}
+
+/// A creative cannot be changed: another content is another creative, and the ad is pointed to it.
+#[test]
+fn another_text_is_another_creative() {
+    let mut spec = spec();
+    let (_, mut manifest) = all_made(&spec, Serving::Active);
+    spec.campaign.ad_groups[0].ads[0].primary_text = Some("Lighter still.".to_owned());
+    let desired = mapping::desire(&spec).expect("desired");
+    let first = mutations::next(Goal::Built, &desired, &manifest, &account());
+    assert_eq!(keys(&first), [desired[2].key.as_str()]);
+    assert_eq!(first[0].op, Op::Create);
+    assert_ne!(
+        desired[2].name, manifest.objects[2].name,
+        "no two creatives bear one name"
+    );
+    manifest.objects.push(made(&desired[2], "900", Serving::None));
+    let second = mutations::next(Goal::Built, &desired, &manifest, &account());
+    assert_eq!(keys(&second), ["ad/lookalike-de/carousel-hero"]);
+    assert_eq!(second[0].body, json!({ "creative": { "creative_id": "900" } }));
+    let Op::Update { applied } = &second[0].op else {
+        panic!("an update");
+    };
+    manifest.objects[3].applied = applied["ad/lookalike-de/carousel-hero"].clone();
+    assert_eq!(mutations::next(Goal::Built, &desired, &manifest, &account()), []);
+}
+
+#[test]
+fn what_the_plan_takes_back_is_taken_back() {
+    let mut spec = spec();
+    spec.campaign.bidding.strategy = "cost_cap".to_owned();
+    spec.campaign.bidding.bid = Some(spec.campaign.budget.amount);
+    let (_, manifest) = all_made(&spec, Serving::Active);
+    spec.campaign.bidding.strategy = "lowest_cost".to_owned();
+    spec.campaign.bidding.bid = None;
+    spec.campaign.schedule.end = None;
+    // Approved anew after the start: the start is over and stays as it was.
+    spec.approved_at = spec.campaign.schedule.start;
+    let desired = mapping::desire(&spec).expect("desired");
+    let first = mutations::next(Goal::Built, &desired, &manifest, &account());
+    assert_eq!(
+        keys(&first),
+        ["campaign"],
+        "the strategy before what depends on it"
+    );
+    let mut manifest = manifest;
+    manifest.objects[0].applied = desired[0].fields.clone();
+    let second = mutations::next(Goal::Built, &desired, &manifest, &account());
+    assert_eq!(second[0].body, json!({ "bid_amount": 0, "end_time": 0 }));
+}
+
+#[test]
+fn what_the_plan_no_longer_has_is_archived_ads_first_under_another_name() {
+    let mut spec = spec();
+    let mut second = spec.campaign.ad_groups[0].clone();
+    second.key = crate::domain::ids::LogicalKey::parse("second").expect("a key");
+    spec.campaign.ad_groups.push(second);
+    let (_, mut manifest) = all_made(&spec, Serving::Active);
+    spec.campaign.ad_groups.truncate(1);
+    let desired = mapping::desire(&spec).expect("desired");
+    let mut order = Vec::new();
+    loop {
+        let ready = mutations::next(Goal::Built, &desired, &manifest, &account());
+        if ready.is_empty() {
+            break;
+        }
+        for mutation in &ready {
+            assert_eq!(
+                (mutation.op.clone(), mutation.method.as_str()),
+                (Op::Remove, "POST")
+            );
+            assert_eq!(mutation.body["status"], "ARCHIVED");
+            let object = manifest.get(&mutation.objects[0]).expect("it");
+            assert_ne!(mutation.body["name"].as_str(), object.name.as_deref());
+        }
+        for key in keys(&ready) {
+            order.push(key.to_owned());
+        }
+        for object in &mut manifest.objects {
+            if ready.iter().any(|m| m.objects.contains(&object.key)) {
+                object.state = ObjectState::Removed;
+            }
+        }
+    }
+    assert_eq!(order, ["ad/second/carousel-hero", "ad_set/second"]);
 }
 
 #[test]
@@ -243,7 +335,7 @@ fn the_campaign_is_switched_on_last_and_off_first() {
 #[test]
 fn removing_takes_the_tree_then_the_creatives() {
     let spec = spec();
-    let (_, mut manifest) = all_made(&spec, Serving::Paused);
+    let (desired, mut manifest) = all_made(&spec, Serving::Paused);
     let first = mutations::next(Goal::Removed, &[], &manifest, &account());
     assert_eq!(first.len(), 1);
     assert_eq!(first[0].method, "DELETE");
@@ -254,7 +346,7 @@ fn removing_takes_the_tree_then_the_creatives() {
     }
     assert_eq!(
         keys(&mutations::next(Goal::Removed, &[], &manifest, &account())),
-        ["creative/lookalike-de/carousel-hero"]
+        [desired[2].key.as_str()]
     );
 }
 
@@ -297,7 +389,14 @@ fn read_back(manifest: &Manifest, desired: &[Desired], tags: &str) -> crate::pla
     rows[1]["start_time"] = json!("2027-03-01T00:00:00+0100");
     rows[2]["url_tags"] = json!(tags);
     rows[3]["creative"] = rows[2].clone();
-    reading::reading(manifest, Some(&rows[0]), &rows[1..2], &rows[3..4], &[])
+    rows[3]["effective_status"] = json!("CAMPAIGN_PAUSED");
+    let shown = Rows {
+        campaign: Some(rows[0].clone()),
+        ad_sets: vec![rows[1].clone()],
+        ads: vec![rows[3].clone()],
+        ..Rows::default()
+    };
+    reading::reading(manifest, &shown)
 }
 
 #[test]
@@ -318,6 +417,131 @@ fn what_meta_shows_equals_what_was_desired() {
         tracking::check(Meta.traits().tracking, None, "100", &read.tracking),
         Ok(tracking::Mode::UtmMacro)
     );
+}
+
+#[test]
+fn disapproval_is_told_even_while_the_campaign_is_off() {
+    let spec = spec();
+    let (_, manifest) = all_made(&spec, Serving::Paused);
+    let eligibility = |on: bool, states: &[&str]| {
+        let ads = states
+            .iter()
+            .map(|state| json!({ "id": "103", "name": "the ad", "status": "ACTIVE", "effective_status": state }))
+            .collect();
+        let rows = Rows {
+            campaign: Some(json!({ "id": "100", "status": if on { "ACTIVE" } else { "PAUSED" } })),
+            ads,
+            ..Rows::default()
+        };
+        reading::reading(&manifest, &rows).eligibility
+    };
+    assert!(
+        matches!(eligibility(false, &["DISAPPROVED"]), Eligibility::Disapproved(e) if e.class == ErrorClass::Policy)
+    );
+    assert_eq!(
+        eligibility(false, &["DISAPPROVED", "CAMPAIGN_PAUSED"]),
+        Eligibility::Paused
+    );
+    assert_eq!(
+        eligibility(true, &["DISAPPROVED", "ACTIVE"]),
+        Eligibility::Eligible
+    );
+    assert_eq!(
+        eligibility(true, &["DISAPPROVED", "PENDING_REVIEW"]),
+        Eligibility::InReview
+    );
+    assert!(matches!(
+        eligibility(true, &["DISAPPROVED", "PAUSED"]),
+        Eligibility::Disapproved(_)
+    ));
+    assert!(
+        matches!(eligibility(true, &["PENDING_BILLING_INFO"]), Eligibility::Disapproved(e) if e.class == ErrorClass::Payer)
+    );
+    assert!(matches!(
+        eligibility(true, &["WITH_ISSUES"]),
+        Eligibility::Disapproved(_)
+    ));
+}
+
+#[test]
+fn what_hangs_on_a_deleted_campaign_is_gone() {
+    let spec = spec();
+    let (_, manifest) = all_made(&spec, Serving::Paused);
+    let rows = Rows {
+        ad_sets: vec![json!({ "id": "101", "status": "PAUSED", "effective_status": "DELETED" })],
+        ..Rows::default()
+    };
+    let read = reading::reading(&manifest, &rows);
+    assert_eq!((read.objects, read.spent), (Vec::new(), None));
+}
+
+#[test]
+fn every_objective_is_told_to_meta_as_its_table_wants() {
+    use crate::domain::plan::Objective;
+    for (objective, goal, promoted) in [
+        (Objective::Awareness, "REACH", Some("page_id")),
+        (Objective::Traffic, "LINK_CLICKS", None),
+        (Objective::Engagement, "POST_ENGAGEMENT", None),
+        (Objective::Leads, "OFFSITE_CONVERSIONS", Some("pixel_id")),
+        (Objective::Sales, "OFFSITE_CONVERSIONS", Some("pixel_id")),
+        (Objective::App, "APP_INSTALLS", Some("application_id")),
+    ] {
+        let mut spec = spec();
+        spec.campaign.objective = objective;
+        let settings = &mut spec.campaign.settings;
+        if matches!(objective, Objective::Leads | Objective::Sales) {
+            settings.insert("pixel_id".to_owned(), json!("77"));
+        }
+        settings.insert("application_id".to_owned(), json!("88"));
+        settings.insert("object_store_url".to_owned(), json!("https://store.example/app"));
+        assert_eq!(Meta.check(&spec), [], "{objective:?}");
+        let ad_set = mapping::desire(&spec).expect("desired").swap_remove(1).fields;
+        assert_eq!(ad_set["optimization_goal"], goal, "{objective:?}");
+        let object = ad_set.get("promoted_object").and_then(Value::as_object);
+        assert_eq!(object.is_some(), promoted.is_some(), "{objective:?}");
+        assert!(
+            promoted.is_none_or(|field| ad_set["promoted_object"].get(field).is_some()),
+            "{objective:?}"
+        );
+    }
+}
+
+#[test]
+fn a_least_return_is_ten_thousandths_and_never_beside_a_bid() {
+    let mut spec = spec();
+    spec.campaign.objective = crate::domain::plan::Objective::Sales;
+    spec.campaign.settings.insert("pixel_id".to_owned(), json!("77"));
+    spec.campaign.bidding.strategy = "min_roas".to_owned();
+    spec.campaign.bidding.target_roas_micros = Some(1_230_000);
+    assert_eq!(Meta.check(&spec), []);
+    let desired = mapping::desire(&spec).expect("desired");
+    assert_eq!(desired[0].fields["bid_strategy"], "LOWEST_COST_WITH_MIN_ROAS");
+    assert_eq!(
+        desired[1].fields["bid_constraints"],
+        json!({ "roas_average_floor": 12_300 })
+    );
+    assert_eq!(desired[1].fields["optimization_goal"], "VALUE");
+    spec.campaign.bidding.bid = Some(spec.campaign.budget.amount);
+    spec.campaign.bidding.target_roas_micros = Some(1);
+    let pointers: Vec<String> = Meta.check(&spec).into_iter().map(|p| p.pointer).collect();
+    assert_eq!(pointers, ["/bidding/bid", "/bidding/target_roas"]);
+}
+
+#[test]
+fn people_are_within_what_meta_and_the_law_allow() {
+    let mut spec = spec();
+    spec.campaign.audience.age_max = Some(66);
+    spec.campaign.audience.genders = vec!["female".to_owned(), "other".to_owned()];
+    spec.campaign
+        .settings
+        .insert("special_ad_categories".to_owned(), json!(["HOUSING"]));
+    let pointers: Vec<String> = Meta.check(&spec).into_iter().map(|p| p.pointer).collect();
+    assert_eq!(
+        pointers,
+        ["/audience/age_max", "/audience/genders/1", "/audience"]
+    );
+    let campaign = mapping::desire(&spec).expect("desired").swap_remove(0).fields;
+    assert_eq!(campaign["special_ad_category_country"], json!(["AT", "DE"]));
 }
 
 #[test]
@@ -362,6 +586,13 @@ fn an_account_that_cannot_pay_is_the_agencys_matter() {
     );
     assert_eq!(
         facts(json!({ "account_status": 101 }))[0].class,
-        crate::domain::error::ErrorClass::Account
+        ErrorClass::Account
+    );
+    let capped = facts(json!({ "spend_cap": "100050", "amount_spent": "100050" }));
+    assert_eq!(capped[0].platform_limit.as_deref(), Some("1000.50 EUR"));
+    assert_eq!(facts(json!({ "spend_cap": "0", "amount_spent": "5" })), []);
+    assert_eq!(
+        facts(json!({ "user_tasks": ["ANALYZE"] }))[0].class,
+        ErrorClass::Auth
     );
 }

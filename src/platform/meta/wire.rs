@@ -7,11 +7,14 @@ pub(super) const CAMPAIGN_FIELDS: &str = "id,name,objective,status,effective_sta
     special_ad_category_country,daily_budget,lifetime_budget,bid_strategy,issues_info";
 /// What an ad set is read with.
 pub(super) const AD_SET_FIELDS: &str = "id,name,status,effective_status,campaign_id,billing_event,optimization_goal,\
-    destination_type,targeting,start_time,end_time,bid_amount,dsa_beneficiary,dsa_payor,promoted_object,\
+    destination_type,targeting,start_time,end_time,bid_amount,bid_constraints,dsa_beneficiary,dsa_payor,promoted_object,\
     frequency_control_specs";
 /// What an ad is read with; its creative comes along.
 pub(super) const AD_FIELDS: &str = "id,name,status,effective_status,adset_id,ad_review_feedback,issues_info,\
     creative{id,name,object_story_spec,url_tags}";
+
+/// What a creative is read with when it comes with no ad.
+pub(super) const CREATIVE_FIELDS: &str = "id,name,status,object_story_spec,url_tags";
 
 /// A body as form fields: scalars as they are, the rest as JSON.
 pub(super) fn form(body: &Value) -> Vec<(String, String)> {

@@ -447,7 +447,7 @@ async fn create_database() -> String {
     format!("{base}/{name}")
 }
 
-fn write_credentials(dir: &std::path::Path) {
+pub fn write_credentials(dir: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     let files = [
         (

@@ -1,0 +1,125 @@
+//! Calls to the Graph API: signed, sent once, read whole, page after page.
+//!
+//! Must not know what is asked; must not put a token into a URL, nor a secret into an error.
+
+use super::errors::{self, Call};
+use crate::outbound::credentials::Credential;
+use crate::outbound::{Answer, NoAnswer};
+use crate::platform::{CallError, Session};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use sha2::Sha256;
+
+/// Rows of one page; Meta's default is 25.
+const PAGE: usize = 200;
+/// Pages of one list.
+const PAGES: usize = 100;
+
+/// The token and the proof that it is ours to use.
+fn signature(session: &Session) -> Result<(SecretString, Option<String>), CallError> {
+    let refuse = |why: String| CallError::refused(errors::no_credential(&why));
+    match session.outbound.credentials.get(&session.account.credential) {
+        Ok(Credential::Token {
+            access_token,
+            app_secret,
+        }) => {
+            let proof = app_secret.and_then(|secret| proof(&secret, &access_token));
+            Ok((access_token, proof))
+        }
+        Ok(Credential::AuthorizedUser { .. } | Credential::ServiceAccount { .. }) => Err(refuse(format!(
+            "credential {} holds no access_token",
+            session.account.credential
+        ))),
+        Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+/// `hex(hmac_sha256(app_secret, access_token))` (facebook_business `session.py`).
+fn proof(app_secret: &SecretString, token: &SecretString) -> Option<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.expose_secret().as_bytes()).ok()?;
+    mac.update(token.expose_secret().as_bytes());
+    Some(hex::encode(mac.finalize().into_bytes()))
+}
+
+/// Sends one call, once.
+pub(super) async fn send(
+    session: &Session,
+    method: reqwest::Method,
+    path: &str,
+    fields: &[(String, String)],
+    call: Call,
+) -> Result<(Answer, Value), CallError> {
+    let (token, proof) = signature(session)?;
+    let url = format!("{}{path}", session.base_url);
+    let mut fields = fields.to_vec();
+    fields.extend(proof.map(|p| ("appsecret_proof".to_owned(), p)));
+    let request = session
+        .outbound
+        .http
+        .request(method.clone(), url)
+        .bearer_auth(token.expose_secret());
+    let request = if method == reqwest::Method::POST {
+        request.form(&fields)
+    } else {
+        request.query(&fields)
+    };
+    let answer = session
+        .outbound
+        .send(request, session.deadline)
+        .await
+        .map_err(|error| match (error, call) {
+            (NoAnswer::Lost(why), Call::Create | Call::Change | Call::Remove) => CallError::Unclear { why },
+            (NoAnswer::Lost(why), Call::Read) | (NoAnswer::NotSent(why), _) => {
+                CallError::Unavailable { why, after: None }
+            }
+        })?;
+    let body = answer.json();
+    match errors::classify(&answer, body.as_ref(), call) {
+        Some(error) => Err(error),
+        None => Ok((answer, body.unwrap_or(Value::Null))),
+    }
+}
+
+/// One read.
+pub(super) async fn get(session: &Session, path: &str, query: &[(&str, String)]) -> Result<Value, CallError> {
+    let fields: Vec<(String, String)> = query.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
+    Ok(send(session, reqwest::Method::GET, path, &fields, Call::Read)
+        .await?
+        .1)
+}
+
+/// All pages of an edge.
+pub(super) async fn list(
+    session: &Session,
+    path: &str,
+    query: &[(&str, String)],
+) -> Result<Vec<Value>, CallError> {
+    let mut rows = Vec::new();
+    let mut after: Option<String> = None;
+    for _ in 0..PAGES {
+        let mut query = query.to_vec();
+        query.push(("limit", PAGE.to_string()));
+        query.extend(after.take().map(|cursor| ("after", cursor)));
+        let page = get(session, path, &query).await?;
+        rows.extend(
+            page.get("data")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        let more = page.pointer("/paging/next").is_some();
+        after = page
+            .pointer("/paging/cursors/after")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if !more || after.is_none() {
+            return Ok(rows);
+        }
+    }
+    Err(CallError::Unavailable {
+        why: format!("{path} has more than {PAGES} pages"),
+        after: None,
+    })
+}
