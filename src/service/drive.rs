@@ -276,6 +276,9 @@ impl Drive {
             }
         }
         self.check_tracking(&reading)?;
+        if let Eligibility::Disapproved(finding) = reading.eligibility {
+            return Err(fail(Report::Failed, *finding));
+        }
         self.pending.spec_applied = true;
         Ok(Then::Finish {
             report: Report::Built,
@@ -609,15 +612,6 @@ impl Drive {
     }
 
     async fn adopt(&mut self, keys: &[String], found: Vec<Found>) -> Result<(), Halt> {
-        if found.is_empty() && self.looks + 1 < LOOKS {
-            self.looks += 1;
-            self.pending.manifest = true;
-            self.pending.settle = Some(self.settle() / 2);
-            return Err(give_back(
-                self.settle() / 2,
-                "the look-up found nothing; looking once more before trying again",
-            ));
-        }
         let mut surplus = Vec::new();
         for key in keys {
             let mut candidates: Vec<&Found> = found.iter().filter(|f| f.key == *key).collect();
@@ -634,18 +628,27 @@ impl Drive {
                 surplus.extend(others.iter().map(|f| (object.kind.clone(), (*f).clone())));
             }
         }
-        let adopted: Vec<&Found> = found.iter().collect();
         self.record(
             "outcome.resolved",
             json!({
                 "looked_for": keys,
-                "found": adopted.iter().map(|f| json!([f.key, f.remote_id])).collect::<Vec<_>>(),
+                "found": found.iter().map(|f| json!([f.key, f.remote_id])).collect::<Vec<_>>(),
                 "surplus": surplus.iter().map(|(_, f)| &f.remote_id).collect::<Vec<_>>(),
             }),
         );
-        self.manifest.objects.retain(|o| o.state != ObjectState::Intended);
         self.manifest.revision += i64::from(!found.is_empty());
         self.pending.manifest = true;
+        // What was not found may only not show yet: each object is looked for once more before it counts as not made.
+        if self.manifest.unresolved().next().is_some() && self.looks + 1 < LOOKS {
+            self.looks += 1;
+            self.pending.settle = Some(self.settle() / 2);
+            self.remove_surplus(surplus).await?;
+            return Err(give_back(
+                self.settle() / 2,
+                "the look-up did not find everything; looking once more before trying again",
+            ));
+        }
+        self.manifest.objects.retain(|o| o.state != ObjectState::Intended);
         let ended = if found.is_empty() {
             Ended::Void
         } else {
