@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -67,33 +68,36 @@ impl Worker {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let bell: Arc<Notify> = self.pokes.worker(self.tools.platform.name());
         let mut running = JoinSet::new();
+        // Looking for work costs the database two statements: only when somebody rang, a slot came free while more was
+        // waiting, or something falls due.
+        let (mut look, mut next_look) = (true, Instant::now());
         while !stop.is_cancelled() {
             let free = self.config.concurrency.saturating_sub(running.len());
-            let jobs = if free == 0 {
-                Ok(Vec::new())
-            } else {
-                self.lease(free).await
-            };
-            let more = matches!(&jobs, Ok(jobs) if jobs.len() == free);
-            match jobs {
-                Ok(jobs) => {
-                    for job in jobs {
-                        let worker = Arc::clone(&self);
-                        running.spawn(async move { worker.drive(job).await });
+            if free > 0 && (look || Instant::now() >= next_look) {
+                match self.lease(free).await {
+                    Ok(jobs) => {
+                        look = jobs.len() == free;
+                        for job in jobs {
+                            let worker = Arc::clone(&self);
+                            running.spawn(async move { worker.drive(job).await });
+                        }
+                    }
+                    Err(error) => {
+                        look = false;
+                        tracing::warn!(
+                            platform.name = self.tools.platform.name(),
+                            error = %error,
+                            "couldn't lease commands"
+                        );
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(platform.name = self.tools.platform.name(), error = %error, "couldn't lease commands");
-                }
+                next_look = Instant::now() + self.nap().await;
             }
-            if more && running.len() < self.config.concurrency {
-                continue;
-            }
-            let nap = self.nap().await;
+            let full = running.len() >= self.config.concurrency;
             tokio::select! {
-                () = bell.notified(), if running.len() < self.config.concurrency => {}
+                () = bell.notified(), if !look => look = true,
                 Some(ended) = running.join_next() => report_panic(ended),
-                () = tokio::time::sleep(nap) => {}
+                () = tokio::time::sleep_until(next_look), if !full => {}
                 () = stop.cancelled() => {}
             }
             while let Some(ended) = running.try_join_next() {

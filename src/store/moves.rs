@@ -263,9 +263,7 @@ impl Moves {
         executions: &[ExecutionRow],
     ) -> Result<usize, StoreError> {
         self.write_legs(conn).await?;
-        for execution in executions {
-            save_execution(conn, execution).await?;
-        }
+        save_executions(conn, executions).await?;
         let announced: Vec<i64> = self
             .messages
             .iter()
@@ -274,10 +272,18 @@ impl Moves {
                 Due::Ready(_) | Due::Settle { .. } => None,
             })
             .collect();
-        let facts = if announced.is_empty() {
+        let settled: Vec<i64> = self
+            .messages
+            .iter()
+            .filter_map(|due| match due {
+                Due::Settle { execution, .. } => executions.get(*execution).map(|e| e.id),
+                Due::Ready(_) | Due::Announce { .. } => None,
+            })
+            .collect();
+        let facts = if announced.is_empty() && settled.is_empty() {
             Vec::new()
         } else {
-            leg_facts(conn, Legs::These(&announced)).await?
+            leg_facts(conn, &settled, &announced).await?
         };
         let mut messages = Vec::with_capacity(self.messages.len());
         for due in self.messages {
@@ -288,8 +294,8 @@ impl Moves {
                     leg_id,
                     state,
                 } => {
-                    let fact = facts.iter().find(|(id, _)| *id == leg_id);
-                    if let (Some(execution), Some((_, fact))) = (executions.get(execution), fact) {
+                    let fact = facts.iter().find(|f| f.leg_id == leg_id).map(|f| &f.fact);
+                    if let (Some(execution), Some(fact)) = (executions.get(execution), fact) {
                         // A sweep may have moved it on since; what is told is what it was.
                         messages.push(compose.announce(
                             execution,
@@ -310,8 +316,11 @@ impl Moves {
                             revision,
                             ..execution.clone()
                         };
-                        let legs = leg_facts(conn, Legs::Of(execution.id)).await?;
-                        let legs: Vec<LegFact> = legs.into_iter().map(|(_, fact)| fact).collect();
+                        let legs: Vec<LegFact> = facts
+                            .iter()
+                            .filter(|f| f.execution_id == execution.id)
+                            .map(|f| f.fact.clone())
+                            .collect();
                         messages.push(compose.settle(&then, outcome, &legs));
                     }
                 }
@@ -335,21 +344,29 @@ impl LegRow {
     }
 }
 
-/// Writes the saga back.
-async fn save_execution(conn: &mut Conn, execution: &ExecutionRow) -> Result<(), StoreError> {
+/// Writes the sagas back.
+async fn save_executions(conn: &mut Conn, executions: &[ExecutionRow]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = executions.iter().map(|e| e.id).collect();
+    let sagas: Vec<Value> = executions.iter().map(|e| to_json(&e.saga)).collect();
+    let revisions: Vec<i64> = executions.iter().map(|e| e.revision).collect();
+    let settled: Vec<Option<&str>> = executions
+        .iter()
+        .map(|e| e.saga.settled.map(Outcome::as_str))
+        .collect();
     sqlx::query(
-        "-- moves.save_execution
-         UPDATE execution SET saga = $2, revision = $3, settled = $4,
-                settled_at = CASE WHEN $4::text IS NULL THEN NULL ELSE coalesce(settled_at, clock_timestamp()) END
-         WHERE id = $1",
+        "-- moves.save_executions
+         UPDATE execution e SET saga = n.saga, revision = n.revision, settled = n.settled,
+                settled_at = CASE WHEN n.settled IS NULL THEN NULL ELSE coalesce(e.settled_at, clock_timestamp()) END
+         FROM unnest($1::bigint[], $2::jsonb[], $3::bigint[], $4::text[]) AS n (id, saga, revision, settled)
+         WHERE e.id = n.id",
     )
-    .bind(execution.id)
-    .bind(to_json(&execution.saga))
-    .bind(execution.revision)
-    .bind(execution.saga.settled.map(Outcome::as_str))
+    .bind(ids)
+    .bind(sagas)
+    .bind(revisions)
+    .bind(settled)
     .execute(conn)
     .await
-    .map_err(refused("moves.save_execution"))?;
+    .map_err(refused("moves.save_executions"))?;
     Ok(())
 }
 
@@ -397,30 +414,31 @@ async fn sweep(
         .collect())
 }
 
-/// Which legs.
-#[derive(Clone, Copy)]
-pub(crate) enum Legs<'a> {
-    /// All of an execution.
-    Of(i64),
-    /// These.
-    These(&'a [i64]),
+/// A leg as events tell of it, and whose it is.
+pub(crate) struct OneLeg {
+    /// The leg's row.
+    pub(crate) leg_id: i64,
+    /// Its execution's.
+    pub(crate) execution_id: i64,
+    /// What is told.
+    pub(crate) fact: LegFact,
 }
 
-/// Legs as events tell of them, in the plan's order, with their ids.
-pub(crate) async fn leg_facts(conn: &mut Conn, which: Legs<'_>) -> Result<Vec<(i64, LegFact)>, StoreError> {
-    let (execution, ids) = match which {
-        Legs::Of(execution) => (Some(execution), None),
-        Legs::These(ids) => (None, Some(ids)),
-    };
+/// All legs of these executions, and these legs, in the plans' order.
+pub(crate) async fn leg_facts(
+    conn: &mut Conn,
+    executions: &[i64],
+    legs: &[i64],
+) -> Result<Vec<OneLeg>, StoreError> {
     let rows = sqlx::query(
         "-- moves.leg_facts
-         SELECT l.id, l.spec, l.state, l.error, l.attempt, m.account_id, m.campaign_name, m.revision, m.mutation_count,
-                m.tracking_mode, m.objects
+         SELECT l.id, l.execution_id, l.spec, l.state, l.error, l.attempt, m.account_id, m.campaign_name, m.revision,
+                m.mutation_count, m.tracking_mode, m.objects
          FROM leg l LEFT JOIN execution_manifest m ON m.leg_id = l.id
-         WHERE l.execution_id = $1 OR l.id = ANY($2) ORDER BY l.ordinal",
+         WHERE l.execution_id = ANY($1) OR l.id = ANY($2) ORDER BY l.execution_id, l.ordinal",
     )
-    .bind(execution)
-    .bind(ids)
+    .bind(executions)
+    .bind(legs)
     .fetch_all(conn)
     .await
     .map_err(refused("moves.leg_facts"))?;
@@ -436,7 +454,11 @@ pub(crate) async fn leg_facts(conn: &mut Conn, which: Legs<'_>) -> Result<Vec<(i
                 attempt: row.get("attempt"),
                 spec,
             };
-            Ok((id, fact))
+            Ok(OneLeg {
+                leg_id: id,
+                execution_id: row.get("execution_id"),
+                fact,
+            })
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Must not be used to decide anything that is then written elsewhere: writes check their own preconditions.
 
-use super::moves::{Compose, LegFact, Legs, leg_facts};
+use super::moves::{Compose, LegFact, leg_facts};
 use super::moves::{LegReport, apply_reports, manifest_of};
 use super::{Store, StoreError, audit, commit, parse_json, refused};
 use crate::domain::error::LegError;
@@ -297,8 +297,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn leg_facts(&self, execution_id: i64) -> Result<Vec<LegFact>, StoreError> {
         let mut connection = self.connection().await?;
-        let facts = leg_facts(&mut connection, Legs::Of(execution_id)).await?;
-        Ok(facts.into_iter().map(|(_, fact)| fact).collect())
+        let facts = leg_facts(&mut connection, &[execution_id], &[]).await?;
+        Ok(facts.into_iter().map(|leg| leg.fact).collect())
     }
 
     /// Scheduled legs whose start has come; each is looked at again a minute later unless it moved.
