@@ -82,20 +82,8 @@ impl World {
         };
         for effect in &effects {
             next.carry_out(*effect, leg);
-        }
-        if next.legs.iter().all(|(_, s)| *s == LegState::Built)
-            || effects.iter().any(|e| {
-                matches!(
-                    e,
-                    Effect::Sweep {
-                        from: LegState::Built,
-                        to: LegState::Activating,
-                        ..
-                    }
-                )
-            })
-        {
-            next.all_were_built = true;
+            // Looked at between the effects: the barrier's own sweep must find all legs built.
+            next.all_were_built |= next.legs.iter().all(|(_, s)| *s == LegState::Built);
         }
         (next, effects)
     }
