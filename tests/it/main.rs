@@ -3,6 +3,7 @@
 mod contract;
 mod deploy;
 mod execution;
+mod hostile;
 mod kill;
 mod never_twice;
 mod readme;
