@@ -13,6 +13,7 @@ pub mod health;
 pub mod http;
 pub mod outbound;
 pub mod platform;
+pub mod retry;
 pub mod sandbox;
 pub mod service;
 pub mod store;

@@ -38,7 +38,7 @@ impl Sandbox {
             "         http://{}/control/objects /control/requests /control/faults /control/world",
             running.addr
         ));
-        let _ = tokio::signal::ctrl_c().await;
+        super::serve::signal().await;
         running.shutdown().await;
         Ok(0)
     }

@@ -92,7 +92,7 @@ fn chosen(only: &[String]) -> Result<BTreeSet<String>, Failure> {
 }
 
 /// SIGTERM or Ctrl-C.
-async fn signal() {
+pub async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

@@ -15,6 +15,7 @@ use crate::health::ga4::{self, Health, Level};
 use crate::health::{Unknown, assets};
 use crate::outbound::Outbound;
 use crate::platform::{self, AccountFacts, CallError, Platform, Session};
+use crate::retry;
 use crate::store::gate::{GateJob, GateResult};
 use crate::store::outbox::Message;
 use crate::store::{Store, StoreError};
@@ -34,6 +35,8 @@ const LEASE: Duration = Duration::from_secs(120);
 const BATCH: i64 = 32;
 /// How soon a gate is asked again when something could not be asked.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// How long a passing trouble of a probe or a look-up is sat out before the gate is asked again later.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Asset look-ups at the same time, per execution.
 const LOOKUPS: usize = 16;
 
@@ -332,7 +335,13 @@ impl Gatekeeper {
             account: account.clone(),
             deadline: platform.traits().deadline,
         };
-        let facts = platform.probe(&session).await?;
+        let passes = |error: &CallError| match error {
+            // Told to wait: the gate is asked again later.
+            CallError::Unavailable { after, .. } => after.is_none(),
+            CallError::Unclear { .. } => true,
+            CallError::Refused(_) => false,
+        };
+        let facts = retry::look(PATIENCE, passes, || platform.probe(&session)).await?;
         self.store.keep_verdict(id, &probe, &facts).await.map_err(later)?;
         Ok((facts, 0))
     }
@@ -445,7 +454,8 @@ impl Gatekeeper {
         let (url, credential) = (&self.config.asset_library, &self.config.asset_credential);
         let looked: Vec<(String, Result<Lookup, Unknown>)> = stream::iter(ids)
             .map(|id| async move {
-                let found = assets::fetch(&self.outbound, url, credential, tenant, &id).await;
+                let fetch = || assets::fetch(&self.outbound, url, credential, tenant, &id);
+                let found = retry::look(PATIENCE, |_| true, fetch).await;
                 (id, found)
             })
             .buffer_unordered(LOOKUPS)

@@ -1,5 +1,8 @@
 //! Who commits work pokes whoever does it: no polling delay on the happy path. Polling stays as the safety net.
 //!
+//! Bells ring within one process. Work that another process committed is found by polling, after half a second at the most
+//! (NOTIFY takes a lock on the whole database at every commit, which costs more than it gives here).
+//!
 //! Must not carry data: a lost poke costs time, never work.
 
 use std::collections::HashMap;
