@@ -10,4 +10,5 @@ mod readme;
 mod schemas;
 mod stream;
 mod support;
+mod surroundings;
 mod tidy;

@@ -172,24 +172,30 @@ async fn every_message_twice_is_every_message_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_workers_with_one_command_only_one_writes() {
     let app = App::start().await;
-    let plan = plans::only(plans::plan("fence.1"), "meta");
-    app.publish(&plan).await;
-    app.wiring.gatekeeper().step().await.unwrap();
-    app.pump().await;
-    app.fault(json!({ "vendor": "meta", "method": "campaigns.create", "latency_ms": 600, "times": 1 }))
-        .await;
-    let slow = app.work("meta");
-    let thief = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        // The lease runs out under the slow one; another takes the command.
-        app.sql("UPDATE command SET lease_until = clock_timestamp() - interval '1 second'")
+    for platform in platform::all() {
+        let name = platform.name();
+        let mut plan = plans::only(plans::plan(&format!("fence.{name}")), name);
+        plan["plan_id"] = json!(format!("fence-{name}"));
+        app.publish(&plan).await;
+        app.wiring.gatekeeper().step().await.unwrap();
+        app.pump().await;
+        // The answer comes after the lease has ended.
+        app.fault(json!({ "vendor": name, "method": writes(name)[0], "latency_ms": 600, "times": 1 }))
             .await;
-        app.work("meta").await
-    };
-    let (_, stolen) = tokio::join!(slow, thief);
-    assert_eq!(stolen, 1);
-    app.settle_and_warp(20).await;
-    one_of_each(&app, &plan, "fenced").await;
+        let slow = app.work(name);
+        let thief = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            // The lease runs out under the slow one; another takes the command.
+            app.sql("UPDATE command SET lease_until = clock_timestamp() - interval '1 second'")
+                .await;
+            app.work(name).await
+        };
+        let (_, stolen) = tokio::join!(slow, thief);
+        assert_eq!(stolen, 1);
+        app.settle_and_warp(20).await;
+        one_of_each(&app, &plan, &format!("fenced on {name}")).await;
+        app.mend().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
