@@ -252,3 +252,32 @@ async fn the_audit_log_cannot_be_changed_and_tampering_by_a_superuser_shows() {
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flight_that_is_over_and_a_currency_that_is_not_the_accounts_are_blocked_with_a_remedy() {
+    let app = App::start().await;
+    let mut over = plans::plan("over.1");
+    for campaign in over["campaigns"].as_array_mut().expect("campaigns") {
+        let (start, end) = (
+            plans::stamp(chrono::Duration::days(-9)),
+            plans::stamp(chrono::Duration::days(-2)),
+        );
+        campaign["schedule"] = json!({ "start": start, "end": end });
+    }
+    app.publish(&over).await;
+    let mut dollars = plans::plan("dollars.1");
+    dollars["plan_id"] = json!("dollars");
+    dollars["currency"] = json!("USD");
+    app.publish(&dollars).await;
+    app.settle().await;
+    let blocked: String = app
+        .events("execution.blocked")
+        .iter()
+        .map(|e| e.data.to_string())
+        .collect();
+    assert!(
+        blocked.contains("already over") && blocked.contains("the plan is in USD"),
+        "{blocked}"
+    );
+    assert_eq!(app.effects().await, 0);
+}

@@ -197,3 +197,50 @@ async fn the_readmes_commands_do_what_it_says() {
         assert!(output.status.success() && text.len() > 50, "{args:?}: {text}");
     }
 }
+
+/// The broker is librdkafka's own mock here: a real one cannot be taken down under the other tests.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_away_in_the_middle_costs_time_and_nothing_else() {
+    use campaign_execution::bus::producer::{Outgoing, Publisher};
+    use campaign_execution::wiring::Wiring;
+    use rdkafka::mocking::MockCluster;
+    let app = App::start().await;
+    let cluster = MockCluster::new(1).expect("a mock broker");
+    for topic in Wiring::topics() {
+        cluster
+            .create_topic(&app.wiring.bus.topic(&topic.name), 2, 1)
+            .expect("a topic");
+    }
+    let servers = cluster.bootstrap_servers();
+    let mut bus = app.wiring.bus.clone();
+    bus.bootstrap_servers.clone_from(&servers);
+    let service = Service::start(&app, &[("KAFKA__BOOTSTRAP_SERVERS", servers.as_str())]);
+    let publisher = Publisher::new(&bus).expect("a producer");
+    let message = |n: usize| {
+        let mut plan = plans::plan(&format!("broker.{n}"));
+        plan["plan_id"] = serde_json::json!(format!("broker-{n}"));
+        Outgoing {
+            topic: "plan.approved".to_owned(),
+            key: format!("acme/broker-{n}"),
+            headers: Vec::new(),
+            payload: plan.to_string().into_bytes(),
+        }
+    };
+    assert_eq!(publisher.publish(&[message(0), message(1)]).await, [true, true]);
+    wait_for(&app, "SELECT count(*) FROM execution", 2, Duration::from_secs(60)).await;
+    cluster.broker_down(1).expect("down");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    cluster.broker_up(1).expect("up");
+    assert_eq!(publisher.publish(&[message(2)]).await, [true]);
+    wait_for(&app, SETTLED, 3, Duration::from_secs(90)).await;
+    wait_for(
+        &app,
+        "SELECT count(*) FROM outbox WHERE published_at IS NULL",
+        0,
+        Duration::from_secs(60),
+    )
+    .await;
+    let (_, code) = service.terminate();
+    assert_eq!(code, Some(0));
+    app.assert_no_duplicates().await;
+}
