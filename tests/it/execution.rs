@@ -30,6 +30,19 @@ async fn an_approved_plan_becomes_scheduled_campaigns_exactly_once() {
             Some("kobi")
         );
     }
+    let modes: Vec<&str> = scheduled
+        .iter()
+        .map(|e| e.data["tracking_mode"].as_str().unwrap())
+        .collect();
+    let wanted = |p: &Value| {
+        if p == "google-ads" {
+            "auto_tagging"
+        } else {
+            "utm_macro"
+        }
+    };
+    let wanted: Vec<&str> = scheduled.iter().map(|e| wanted(&e.data["platform"])).collect();
+    assert_eq!(modes, wanted);
     assert_eq!(app.events("execution.completed").len(), 1);
     app.assert_no_duplicates().await;
     app.assert_audit_whole().await;
@@ -297,4 +310,30 @@ async fn a_version_belongs_to_one_plan_and_an_older_payload_changes_nothing() {
     app.settle().await;
     assert_eq!(app.events("plan.approved.dlq").len(), 1);
     assert_eq!(app.effects().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_tracked_as_it_must_be_is_never_switched_on() {
+    let app = App::start().await;
+    app.publish(&plans::only(plans::plan("tracked.1"), "google-ads"))
+        .await;
+    app.settle().await;
+    assert_eq!(app.events("campaign.scheduled").len(), 1);
+    // Somebody turns auto-tagging off by hand after it was checked.
+    app.world(json!({ "accounts": { "google-ads/1234567890": { "auto_tagging": false } } }))
+        .await;
+    let mut plan = plans::only(plans::plan("tracked.2"), "google-ads");
+    plan["plan_id"] = json!("tracked-2");
+    app.publish(&plan).await;
+    app.settle().await;
+    assert_eq!(app.legs(&plan).await["google-ads/search-brand"], "failed");
+    let error = &app.events("execution.partial_failure")[0].data["legs"][0]["error"];
+    assert_eq!(error["code"], "tracking-qc", "{error}");
+    let name = "kobi_acme_google-ads_sales_tracked.2";
+    let objects = app.objects("google-ads").await;
+    let campaign = objects
+        .iter()
+        .find(|o| o["kind"] == "campaign" && o["name"] == name)
+        .expect("it was built");
+    assert_eq!(campaign["status"], "PAUSED");
 }
