@@ -47,6 +47,15 @@ pub struct Asset {
     pub height: Option<u32>,
     /// Of the bytes, hex.
     pub sha256: Option<String>,
+    /// `image/jpeg`, `video/mp4` …
+    #[serde(default)]
+    pub mime_type: Option<String>,
+    /// How large it is.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// Where its content can be had, when a platform must be given it.
+    #[serde(default)]
+    pub url: Option<String>,
     /// What each platform calls it, by platform id: `{"meta": {"image_hash": "…"}}`.
     pub platform_refs: BTreeMap<String, BTreeMap<String, String>>,
 }

@@ -34,6 +34,9 @@ struct Answer {
     width: Option<u32>,
     height: Option<u32>,
     sha256: Option<String>,
+    mime_type: Option<String>,
+    bytes: Option<u64>,
+    url: Option<String>,
     #[serde(default)]
     platform_refs: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
@@ -91,6 +94,9 @@ pub async fn fetch(
             width: found.width,
             height: found.height,
             sha256: found.sha256,
+            mime_type: found.mime_type,
+            bytes: found.bytes,
+            url: found.url,
             platform_refs: found
                 .platform_refs
                 .into_iter()

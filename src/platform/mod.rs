@@ -10,8 +10,9 @@
 
 use crate::domain::error::LegError;
 use crate::domain::manifest::{Desired, Manifest, Serving};
-use crate::domain::money::Currency;
-use crate::domain::spec::LegSpec;
+use crate::domain::money::{Currency, Money};
+use crate::domain::plan::Objective;
+use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
 use crate::outbound::Outbound;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +50,12 @@ pub struct AccountFacts {
     pub timezone: chrono_tz::Tz,
     /// Google: whether auto-tagging is on. None where there is no such switch.
     pub auto_tagging: Option<bool>,
+    /// The smallest daily budget that the platform accepts there, where it tells.
+    #[serde(default)]
+    pub minimum_daily: Option<Money>,
+    /// What the account may still spend before its own cap or its balance stops it, where it tells.
+    #[serde(default)]
+    pub spendable: Option<Money>,
     /// Why the account cannot launch now; empty: it can.
     pub problems: Vec<LegError>,
 }
@@ -218,6 +226,44 @@ impl CallError {
     }
 }
 
+/// An asset of the library that an account must be given before an ad can name it: once per asset and account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Upload {
+    /// The asset, as the library describes it.
+    pub asset: Asset,
+    /// The deterministic external name under which the account will hold it, by which a look-up finds it.
+    pub name: String,
+    /// Whether the platform must be sent the content; otherwise it fetches [`Asset::url`] by itself.
+    pub needs_content: bool,
+}
+
+/// What an account holds of an upload. `refs` are the platform's own references, spelled as the asset library spells
+/// them (`{"image_hash": "…"}`): [`Asset::platform_refs`] takes them, and [`Platform::desire`] reads them there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Uploaded {
+    /// It can be used.
+    Ready {
+        /// What the platform calls it.
+        refs: BTreeMap<String, String>,
+    },
+    /// It is there and not usable yet (transcoding).
+    Processing {
+        /// What the platform calls it.
+        refs: BTreeMap<String, String>,
+    },
+    /// The account has no such thing.
+    Absent,
+}
+
+/// Why an objective cannot be pursued there, and what can instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotOffered {
+    /// For a person.
+    pub why: &'static str,
+    /// What to use instead.
+    pub instead: &'static str,
+}
+
 /// What is wrong with a campaign for this platform, before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -237,6 +283,23 @@ pub trait Platform: Send + Sync + 'static {
 
     /// What it is like.
     fn traits(&self) -> Traits;
+
+    /// The channels that a campaign can name there; empty: the platform has none.
+    fn channels(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What an objective on a channel becomes there, in the vendor's words; `check` refuses what is not offered with the
+    /// same reason.
+    ///
+    /// # Errors
+    /// [`NotOffered`]: why not, and what to use instead.
+    fn offer(&self, _objective: Objective, _channel: Option<&str>) -> Result<&'static str, NotOffered> {
+        Err(NotOffered {
+            why: "not described yet",
+            instead: "another platform",
+        })
+    }
 
     /// Every rule of the platform that can be checked offline: channels, strategies, lengths, unknown settings, budget form.
     fn check(&self, spec: &LegSpec) -> Vec<Problem>;
@@ -264,6 +327,36 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Mutations of the account that this launch depends on (auto-tagging off → turn it on); none: all is well.
     fn account_mutations(&self, account: &Account, facts: &AccountFacts) -> Vec<Mutation>;
+
+    /// What must be uploaded before this asset can be used in an ad of this leg; none: the library's reference will do, or
+    /// the platform has no use for the asset. Pure.
+    ///
+    /// # Errors
+    /// [`LegError`] where the asset cannot be used there at all (kind, type, size).
+    fn upload(&self, _spec: &LegSpec, _asset: &Asset) -> Result<Option<Upload>, Box<LegError>> {
+        Ok(None)
+    }
+
+    /// Sends an upload, once. `content` is there exactly when [`Upload::needs_content`] says so.
+    async fn send_upload(
+        &self,
+        _session: &Session,
+        _upload: &Upload,
+        _content: Option<Vec<u8>>,
+    ) -> Result<Uploaded, CallError> {
+        Ok(Uploaded::Absent)
+    }
+
+    /// Whether the account holds an upload, and whether it can be used yet: by its references where an earlier call gave
+    /// them, else by its name or content. Exact matches only.
+    async fn find_upload(
+        &self,
+        _session: &Session,
+        _upload: &Upload,
+        _refs: Option<&BTreeMap<String, String>>,
+    ) -> Result<Uploaded, CallError> {
+        Ok(Uploaded::Absent)
+    }
 
     /// Sends one mutation, once.
     async fn execute(&self, session: &Session, mutation: &Mutation) -> Result<Done, CallError>;

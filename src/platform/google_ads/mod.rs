@@ -282,6 +282,8 @@ fn facts(
         currency: currency.ok_or_else(|| odd("currency"))?,
         timezone: timezone.ok_or_else(|| odd("time zone"))?,
         auto_tagging: Some(customer.auto_tagging_enabled.unwrap_or(false)),
+        minimum_daily: None,
+        spendable: None,
         problems,
     })
 }

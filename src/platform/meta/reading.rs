@@ -55,6 +55,8 @@ pub(super) fn facts(account: &Value) -> Result<AccountFacts, CallError> {
         currency,
         timezone,
         auto_tagging: None,
+        minimum_daily: None,
+        spendable: None,
         problems,
     })
 }

@@ -27,6 +27,9 @@ fn spec() -> LegSpec {
             width: Some(1200),
             height: Some(628),
             sha256: None,
+            mime_type: None,
+            bytes: None,
+            url: None,
             platform_refs: refs,
         },
     );

@@ -135,6 +135,8 @@ fn facts() -> AccountFacts {
         currency: Currency::parse("EUR").unwrap(),
         timezone: chrono_tz::Europe::Berlin,
         auto_tagging: Some(true),
+        minimum_daily: None,
+        spendable: None,
         problems: vec![],
     }
 }
