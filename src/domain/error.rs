@@ -90,6 +90,9 @@ pub struct LegError {
     /// `agency_master` for payer trouble.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
+    /// Policy only: whether the platform takes a request for an exemption from this finding; none: it doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exemptible: Option<bool>,
     /// What to do.
     pub remedy: String,
 }
@@ -109,6 +112,7 @@ impl LegError {
             platform_limit: None,
             alert_code: None,
             route: None,
+            exemptible: None,
             remedy: remedy.into(),
         }
     }

@@ -336,6 +336,7 @@ fn policy(error: &GoogleAdsError, leg_error: &mut LegError) {
             "{} Policy: {}; {exemption}",
             leg_error.message, details.external_policy_name
         );
+        leg_error.exemptible = Some(details.is_exemptible);
     }
 }
 
@@ -510,6 +511,8 @@ mod tests {
             "{}",
             error.message
         );
+        // A finding can be overridden, and then never serves: Google doesn't call that an exemption.
+        assert_eq!(error.exemptible, None);
         let details =
             json!({"policyViolationDetails": {"externalPolicyName": "Symbols", "isExemptible": true}});
         let error = refused(of(
@@ -521,6 +524,7 @@ mod tests {
             "{}",
             error.message
         );
+        assert_eq!(error.exemptible, Some(true));
     }
 
     #[test]
