@@ -4,6 +4,7 @@
 //! are stored as JSON documents; `serde_json::Value` appears only as data that a platform folder reads
 //! (`settings`, the fields of a remote object).
 
+pub mod catalog;
 pub mod error;
 pub mod gate;
 pub mod ids;

@@ -86,6 +86,22 @@ pub struct Catalog {
     pub max_critical: u64,
 }
 
+impl Catalog {
+    /// Every catalog that the plan names, with the field that names it; each must have been looked at before a launch. The
+    /// Business Center is no catalog but where TikTok's lives.
+    #[must_use]
+    pub fn named(&self) -> Vec<(&'static str, &str)> {
+        [
+            ("merchant_account", &self.merchant_account),
+            ("meta_catalog_id", &self.meta_catalog_id),
+            ("tiktok_catalog_id", &self.tiktok_catalog_id),
+        ]
+        .into_iter()
+        .filter_map(|(field, id)| Some((field, id.as_deref()?)))
+        .collect()
+    }
+}
+
 /// What a campaign is for; the last part but one of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

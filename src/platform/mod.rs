@@ -8,10 +8,11 @@
 //! mutations that are ready now; the worker commits them as intents, sends each with `execute` and commits what came of it;
 //! again, until `next` names none. Where an outcome is unknown, `find` looks. Then `read` shows what is really there.
 
+use crate::domain::catalog::CatalogHealth;
 use crate::domain::error::LegError;
 use crate::domain::manifest::{Desired, Manifest, Serving};
 use crate::domain::money::{Currency, Money};
-use crate::domain::plan::Objective;
+use crate::domain::plan::{Catalog, Objective};
 use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
@@ -324,6 +325,24 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Is the account alive, authenticated, able to pay? Problems with the account are facts, not errors.
     async fn probe(&self, session: &Session) -> Result<AccountFacts, CallError>;
+
+    /// How the platform's own catalog fares that the plan names (`meta_catalog_id` …); none: the plan names none of this
+    /// platform's, and nothing is asked. `session.account` is the tenant's account here: a catalog that it cannot see is
+    /// refused. Which findings are critical is the platform's to say, whether they are too many `domain::catalog`'s.
+    async fn catalog_health(
+        &self,
+        _session: &Session,
+        _catalog: &Catalog,
+    ) -> Result<Option<CatalogHealth>, CallError> {
+        Ok(None)
+    }
+
+    /// The id of the catalog whose products this leg's ads show (the Merchant Center account of a shopping campaign, the
+    /// catalog of a catalog ad); none: it shows none. The gate demands that the plan's `catalog` names it, so that no feed is
+    /// advertised unchecked. Pure.
+    fn catalog_used(&self, _spec: &LegSpec) -> Option<String> {
+        None
+    }
 
     /// Mutations of the account that this launch depends on (auto-tagging off → turn it on); none: all is well.
     fn account_mutations(&self, account: &Account, facts: &AccountFacts) -> Vec<Mutation>;
