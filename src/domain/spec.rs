@@ -5,7 +5,7 @@
 
 use super::ids::{LegKey, PlanId, campaign_name};
 use super::money::Currency;
-use super::plan::{Campaign, Plan};
+use super::plan::{Campaign, Catalog, Plan};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub struct LegSpec {
     pub campaign: Campaign,
     /// The tenant's declaration that every new campaign in the EU needs: `does_not_contain` or `contains`.
     pub eu_political_advertising: String,
+    /// The product feeds that the plan relies on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<Catalog>,
     /// The assets that the ads name, as the library resolved them. Empty until the gate has looked.
     pub assets: BTreeMap<String, Asset>,
 }
@@ -107,6 +110,7 @@ pub fn leg_specs(plan: &Plan, eu_political_advertising: &str) -> Vec<LegSpec> {
                 approved_at: plan.approved_at,
                 campaign: campaign.clone(),
                 eu_political_advertising: eu_political_advertising.to_owned(),
+                catalog: plan.catalog.clone(),
                 assets: BTreeMap::new(),
             }
         })

@@ -57,6 +57,9 @@ pub struct AccountFacts {
     /// What the account may still spend before its own cap or its balance stops it, where it tells.
     #[serde(default)]
     pub spendable: Option<Money>,
+    /// The product feeds it may advertise from, by the ids that a plan's `catalog` names; empty where it doesn't tell.
+    #[serde(default)]
+    pub catalogs: Vec<String>,
     /// Why the account cannot launch now; empty: it can.
     pub problems: Vec<LegError>,
 }

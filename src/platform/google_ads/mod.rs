@@ -284,6 +284,7 @@ fn facts(
         auto_tagging: Some(customer.auto_tagging_enabled.unwrap_or(false)),
         minimum_daily: None,
         spendable: None,
+        catalogs: Vec::new(),
         problems,
     })
 }

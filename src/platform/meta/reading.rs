@@ -57,6 +57,7 @@ pub(super) fn facts(account: &Value) -> Result<AccountFacts, CallError> {
         auto_tagging: None,
         minimum_daily: None,
         spendable: None,
+        catalogs: Vec::new(),
         problems,
     })
 }

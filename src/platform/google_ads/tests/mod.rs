@@ -80,6 +80,7 @@ fn spec() -> LegSpec {
         timezone: chrono_tz::Europe::Berlin,
         approved_at: utc("2026-11-20T09:30:00Z"),
         eu_political_advertising: "does_not_contain".into(),
+        catalog: None,
         assets: BTreeMap::new(),
         campaign: Campaign {
             logical_campaign_key: key.logical_campaign_key.clone(),
@@ -137,6 +138,7 @@ fn facts() -> AccountFacts {
         auto_tagging: Some(true),
         minimum_daily: None,
         spendable: None,
+        catalogs: Vec::new(),
         problems: vec![],
     }
 }
