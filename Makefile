@@ -7,6 +7,8 @@ binary := target/debug/campaign-execution
 stack := tests/stack.sh
 # Where `make up` keeps what it started.
 stack_dir := .cache/stack
+# Where the integration tests leave every request that the service sent to a platform.
+record := target/platform-requests
 
 .PHONY: help build demo test unit it check fmt lint deny bench up down clean
 
@@ -31,7 +33,9 @@ unit: ## the tests that need no server
 
 it: ## the tests that need the servers (and starts them)
 	cargo test --test it --no-run
-	$(stack) run -- cargo test --test it
+	rm -rf $(record)
+	CAMPAIGN_EXECUTION_SANDBOX_RECORD=$(CURDIR)/$(record) $(stack) run -- cargo test --test it
+	touch $(record)/complete
 
 check: fmt lint deny test ## everything a change must pass: what .ci/run runs
 

@@ -236,6 +236,9 @@ fn write_down(world: &mut World, incoming: Incoming, plan: &Plan, outcome: &Outc
         effect: outcome.answer.effect,
         faults: plan.struck.clone(),
     };
+    if let Some(record) = &mut world.record {
+        record.write(&entry, world.switches.deliberate.as_deref());
+    }
     world.journal.add(entry);
 }
 

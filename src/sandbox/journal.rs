@@ -4,7 +4,7 @@
 //! outlive the entries. Credentials are never rendered: that they were sent is shown, their value is not.
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -142,22 +142,6 @@ impl Journal {
 }
 
 fn render(entry: &Entry) -> Value {
-    let headers: Map<String, Value> = entry
-        .headers
-        .iter()
-        .map(|(name, value)| {
-            let secret = matches!(
-                name.as_str(),
-                "authorization" | "access-token" | "developer-token" | "cookie"
-            );
-            let shown = if secret {
-                "<redacted>"
-            } else {
-                value.to_str().unwrap_or("<binary>")
-            };
-            (name.as_str().to_owned(), shown.into())
-        })
-        .collect();
     json!({
         "n": entry.n,
         "at": entry.at.to_rfc3339_opts(SecondsFormat::Micros, true),
@@ -167,13 +151,30 @@ fn render(entry: &Entry) -> Value {
         "http_method": entry.http_method.as_str(),
         "path": entry.path,
         "query": form(entry.query.as_bytes()),
-        "headers": headers,
+        "headers": shown_headers(&entry.headers),
         "body": body(entry),
         "status": entry.status,
         "response": essence(&entry.answer),
         "effect": entry.effect,
         "faults": entry.faults,
     })
+}
+
+/// The headers; that a credential was sent is shown, its value is not.
+pub(super) fn shown_headers(headers: &HeaderMap) -> Map<String, Value> {
+    let shown = |(name, value): (&HeaderName, &HeaderValue)| {
+        let secret = matches!(
+            name.as_str(),
+            "authorization" | "access-token" | "developer-token" | "cookie"
+        );
+        let shown = if secret {
+            "<redacted>"
+        } else {
+            value.to_str().unwrap_or("<binary>")
+        };
+        (name.as_str().to_owned(), shown.into())
+    };
+    headers.iter().map(shown).collect()
 }
 
 fn body(entry: &Entry) -> Value {
@@ -207,7 +208,8 @@ fn form(bytes: &[u8]) -> Value {
     redacted(Value::Object(map))
 }
 
-const SECRETS: &[&str] = &[
+/// Names whose values are credentials.
+pub(super) const SECRETS: &[&str] = &[
     "access_token",
     "appsecret_proof",
     "client_secret",
@@ -219,7 +221,7 @@ const SECRETS: &[&str] = &[
 ];
 
 /// Replaces the values of credentials at any depth.
-fn redacted(mut value: Value) -> Value {
+pub(super) fn redacted(mut value: Value) -> Value {
     fn walk(value: &mut Value) {
         match value {
             Value::Object(map) => {

@@ -63,7 +63,7 @@
 //! {"restore_tokens": true}
 //! {"spend": {"120210000000004210": "12.34", "customers/1234567890/campaigns/20000000123": "5.00"}}
 //! {"strict_accounts": true, "latency_ms": 40, "late_visibility_ms": 500, "journal_kept": 100000,
-//!  "require_appsecret_proof": true}
+//!  "require_appsecret_proof": true, "deliberate": "what a test sends wrong on purpose, and why"}
 //! ```
 //! GA4 states: `green`, `amber` (thresholded), `red` (trashed and silent), `silent` (no events), `no_access` (403).
 //! `token_expired` counts calls down per vendor (a number alone: any vendor); `revoke` takes refresh tokens, service-account
@@ -72,7 +72,9 @@
 //!
 //! # Looking
 //! `GET /control/objects?vendor=&kind=&account=&name=&full=true` · `GET /control/requests?vendor=&method=&since=&mutations=true
-//! &limit=` · `GET /control/counts` · `POST /control/reset`.
+//! &limit=` · `GET /control/counts` · `POST /control/reset`. With `CAMPAIGN_EXECUTION_SANDBOX_RECORD=FOLDER` in its environment a
+//! sandbox also writes each request with its answer to a file there (`record.rs`); `deliberate` marks the requests that follow,
+//! until it is `null`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -90,6 +92,7 @@ mod journal;
 mod meta;
 mod net;
 mod oauth;
+mod record;
 mod store;
 mod switches;
 #[cfg(test)]
@@ -99,6 +102,7 @@ mod world;
 use axum::Router;
 use http::{Shared, Vendor, handle};
 use net::{Grip, Tearable};
+use record::Record;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -163,13 +167,14 @@ impl Running {
 /// Starts a sandbox with an empty world.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// When the address cannot be listened on, or the record of requests that the environment asks for cannot be made.
 pub async fn start(options: Options) -> io::Result<Running> {
+    let record = Record::from_environment()?;
     let listener = TcpListener::bind(options.listen).await?;
     let addr = listener.local_addr()?;
     let closing = CancellationToken::new();
     let shared = Arc::new(Shared {
-        world: Mutex::new(World::new(options.seed, options.latency_ms)),
+        world: Mutex::new(World::new(options.seed, options.latency_ms).recorded(record)),
         vendors: VENDORS,
         closing: closing.clone(),
     });

@@ -5,6 +5,7 @@
 
 use super::faults::Faults;
 use super::journal::Journal;
+use super::record::Record;
 use super::store::Store;
 use axum::http::HeaderMap;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,6 +52,8 @@ pub(super) struct Switches {
     pub(super) revoked: Vec<String>,
     /// How long an access token lives, in seconds.
     pub(super) token_ttl_s: Option<i64>,
+    /// The requests that follow are wrong on purpose, and why.
+    pub(super) deliberate: Option<String>,
     /// Meta calls without an `appsecret_proof` are refused.
     pub(super) require_appsecret_proof: bool,
 }
@@ -101,6 +104,8 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) ids: Ids,
     pub(super) journal: Journal,
+    /// The journal's copy on disk, where one is asked for.
+    pub(super) record: Option<Record>,
     pub(super) faults: Faults,
     pub(super) switches: Switches,
     tokens: HashMap<String, DateTime<Utc>>,
@@ -117,6 +122,7 @@ impl World {
             store: Store::at(now),
             ids: Ids::new(seed),
             journal: Journal::default(),
+            record: None,
             faults: Faults::default(),
             switches: Switches {
                 latency_ms,
@@ -128,11 +134,20 @@ impl World {
         }
     }
 
-    /// Forgets everything but the ids already given, so that an old id never names a new object.
+    /// The same world with its requests written down.
+    pub(super) fn recorded(self, record: Record) -> Self {
+        Self {
+            record: Some(record),
+            ..self
+        }
+    }
+
+    /// Forgets everything but the ids already given, so that an old id never names a new object, and the record.
     pub(super) fn reset(&mut self) {
-        let last = self.ids.last;
+        let (last, record) = (self.ids.last, self.record.take());
         *self = Self::new(self.seed, self.latency_ms);
         self.ids.last = last;
+        self.record = record;
     }
 
     /// Sets the clock for a request.

@@ -99,8 +99,10 @@ impl Batch<'_> {
         if let Ok(value) = HeaderValue::from_str(&format!("Bearer {}", self.token)) {
             headers.insert("authorization", value);
         }
-        if let Some(host) = self.call.headers.get("host") {
-            headers.insert("host", host.clone());
+        for name in ["host", "user-agent"] {
+            if let Some(value) = self.call.headers.get(name) {
+                headers.insert(name, value.clone());
+            }
         }
         let query = match (self.proof, query) {
             ("", query) => query.to_owned(),
