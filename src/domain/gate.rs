@@ -1,6 +1,6 @@
 //! The preconditions of a launch: each check's verdict, and what they amount to together.
 //!
-//! Must not reach anything: `service::gatekeeper` asks, this module judges. Unknown is never taken for a pass.
+//! Must not reach anything: `service::gate` asks, this module judges. Unknown is never taken for a pass.
 
 use super::manifest::spelled;
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ pub mod committer;
 pub mod compose;
 pub mod control;
 pub mod drive;
-pub mod gatekeeper;
+pub mod gate;
 pub mod intake;
 pub mod poke;
 pub mod relay;

@@ -1,6 +1,6 @@
 //! Executions that wait for the gate: leased one by one, their verdicts kept, their legs made when it opens.
 //!
-//! Must not judge (domain::gate does) nor ask anybody (service::gatekeeper does).
+//! Must not judge (domain::gate does) nor ask anybody (service::gate does).
 
 use super::audit::{Entry, Record};
 use super::moves::{Compose, ExecutionRow, Moves};

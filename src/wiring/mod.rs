@@ -10,7 +10,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::outbound::Outbound;
 use crate::platform::{self, Platform};
-use crate::service::gatekeeper::GateConfig;
+use crate::service::gate::GateConfig;
 use crate::service::poke::Pokes;
 use crate::service::worker::WorkerConfig;
 use crate::store::Store;
