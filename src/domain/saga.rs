@@ -12,16 +12,31 @@
 //!                      │ UndoFailed
 //!                      ▼
 //!                    Stuck   (a person must look; `retry` sends the undo again)
+//!
+//!  What is on and is changed by an amendment, or taken over from an older version (`amend`):
+//!
+//!  Scheduled, Live, Unamended ──changed──► Amending ── Built ──► Built ──► Activating …
+//!                                             │ Failed
+//!                                             ▼
+//!                                         Unamended   (on as it was; `retry` sends the change again)
+//!
+//!  What the plan no longer has:   any but Undone … ──gone──► Retiring ── Retired ──► Retired   (off, kept)
+//!  What a newer version took over: any at rest ──► Superseded ──given back──► Amending or Waiting
 //! ```
 //!
 //! Rules that hold in every state, each checked on every edge by the walk below:
-//! 1. atomic: no leg is `Activating` or beyond until all legs were `Built`;
-//! 2. one failure (atomic) or a rollback turns the execution round, for good;
+//! 1. atomic, at its first launch: no leg is `Activating` or beyond until all legs were `Built`;
+//! 2. one failure (atomic, first launch) or a rollback turns the execution round, for good; only after a failure may a new
+//!    payload start it anew;
 //! 3. not atomic: a failed leg stops no other;
 //! 4. an undo is never sent while that leg's own command is in flight;
 //! 5. a report delivered twice changes nothing;
-//! 6. nothing `Failed` or `Undone` comes back, except by an explicit retry;
-//! 7. every state can come to rest.
+//! 6. nothing `Failed` or `Undone` comes back, except by an explicit retry, a new payload, or what a newer version gives back;
+//! 7. every state can come to rest;
+//! 8. nothing that was on is `Failed` for a change that was refused: it is `Unamended`, and on.
+//!
+//! An amendment changes a leg only while no worker holds its command: the store withdraws the command first
+//! (`store::amend`), so that rule 4 holds for amendments too.
 //!
 //! Legs are counted, not listed: a plan of 10,000 campaigns moves one leg without reading the other 9,999. Effects on "all legs
 //! in a state" are one statement in the store.
@@ -56,8 +71,18 @@ pub enum LegState {
     Undoing,
     /// Nothing of it can spend any more.
     Undone,
-    /// The undo did not work; a person must look.
+    /// The undo (or the switching off) did not work; a person must look.
     Stuck,
+    /// A build command is out for a campaign that is on: it is changed where it stands.
+    Amending,
+    /// On as it was before: the change was refused.
+    Unamended,
+    /// A retire command is out: the plan no longer has it.
+    Retiring,
+    /// Off and kept: the plan no longer has it.
+    Retired,
+    /// A newer plan version has taken its campaign over.
+    Superseded,
 }
 spelled!(LegState {
     Waiting = "waiting",
@@ -70,6 +95,11 @@ spelled!(LegState {
     Undoing = "undoing",
     Undone = "undone",
     Stuck = "stuck",
+    Amending = "amending",
+    Unamended = "unamended",
+    Retiring = "retiring",
+    Retired = "retired",
+    Superseded = "superseded",
 });
 
 /// What a worker tells of a leg's command.
@@ -86,8 +116,10 @@ pub enum Report {
     Failed,
     /// Reversed.
     Undone,
-    /// Could not be reversed.
+    /// Could not be reversed (or switched off).
     UndoFailed,
+    /// Switched off, and kept.
+    Retired,
 }
 spelled!(Report {
     Built = "built",
@@ -96,6 +128,7 @@ spelled!(Report {
     Failed = "failed",
     Undone = "undone",
     UndoFailed = "undo_failed",
+    Retired = "retired",
 });
 
 /// An instruction to a platform's adapter about one leg.
@@ -108,8 +141,32 @@ pub enum CommandKind {
     Activate,
     /// Reverse it from the manifest.
     Undo,
+    /// Switch it off and keep it.
+    Retire,
 }
-spelled!(CommandKind { Build = "build", Activate = "activate", Undo = "undo" });
+spelled!(CommandKind { Build = "build", Activate = "activate", Undo = "undo", Retire = "retire" });
+
+/// What a new payload makes of a leg that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Amendment {
+    /// It shall look otherwise; or the same, and is tried again because it failed.
+    Change,
+    /// The plan no longer has it.
+    Leave,
+}
+
+/// What a cell of the amendments' table says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Amend {
+    /// The leg moves, and is sent the command.
+    To(LegState, CommandKind),
+    /// The leg moves; there is nothing to send.
+    Rest(LegState),
+    /// It stays as it is.
+    Stay,
+    /// Not this leg.
+    Refused,
+}
 
 /// What a cell of the table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,23 +187,25 @@ impl LegState {
         use Step::{Illegal, Repeat, To};
         match self {
             Self::Waiting => match report {
-                R::Built | R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed => Illegal,
+                R::Built | R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed | R::Retired => {
+                    Illegal
+                }
             },
             Self::Building => match report {
                 R::Built => To(Self::Built),
                 R::Failed => To(Self::Failed),
-                R::Scheduled | R::Live | R::Undone | R::UndoFailed => Illegal,
+                R::Scheduled | R::Live | R::Undone | R::UndoFailed | R::Retired => Illegal,
             },
             Self::Built => match report {
                 R::Built => Repeat,
-                R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed => Illegal,
+                R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed | R::Retired => Illegal,
             },
             Self::Activating => match report {
                 R::Scheduled => To(Self::Scheduled),
                 R::Live => To(Self::Live),
                 R::Failed => To(Self::Failed),
                 R::Built => Repeat,
-                R::Undone | R::UndoFailed => Illegal,
+                R::Undone | R::UndoFailed | R::Retired => Illegal,
             },
             Self::Scheduled => match report {
                 // Its start has passed and the platform serves it.
@@ -154,30 +213,103 @@ impl LegState {
                 // After activation the platform refused it (a review that ended badly).
                 R::Failed => To(Self::Failed),
                 R::Scheduled | R::Built => Repeat,
-                R::Undone | R::UndoFailed => Illegal,
+                R::Undone | R::UndoFailed | R::Retired => Illegal,
             },
             Self::Live => match report {
                 R::Live | R::Scheduled | R::Built => Repeat,
-                R::Failed | R::Undone | R::UndoFailed => Illegal,
+                R::Failed | R::Undone | R::UndoFailed | R::Retired => Illegal,
             },
             Self::Failed => match report {
                 R::Failed => Repeat,
-                R::Built | R::Scheduled | R::Live | R::Undone | R::UndoFailed => Illegal,
+                R::Built | R::Scheduled | R::Live | R::Undone | R::UndoFailed | R::Retired => Illegal,
             },
             Self::Undoing => match report {
                 R::Undone => To(Self::Undone),
                 R::UndoFailed => To(Self::Stuck),
                 // The last words of the command that the undo waited for.
-                R::Built | R::Scheduled | R::Live | R::Failed => Repeat,
+                R::Built | R::Scheduled | R::Live | R::Failed | R::Retired => Repeat,
             },
             Self::Undone => match report {
                 R::Undone => Repeat,
-                R::Built | R::Scheduled | R::Live | R::Failed | R::UndoFailed => Illegal,
+                R::Built | R::Scheduled | R::Live | R::Failed | R::UndoFailed | R::Retired => Illegal,
             },
             Self::Stuck => match report {
                 R::UndoFailed => Repeat,
+                R::Built | R::Scheduled | R::Live | R::Failed | R::Undone | R::Retired => Illegal,
+            },
+            Self::Amending => match report {
+                R::Built => To(Self::Built),
+                R::Failed => To(Self::Unamended),
+                R::Scheduled | R::Live | R::Undone | R::UndoFailed | R::Retired => Illegal,
+            },
+            Self::Unamended => match report {
+                R::Failed => Repeat,
+                R::Built | R::Scheduled | R::Live | R::Undone | R::UndoFailed | R::Retired => Illegal,
+            },
+            Self::Retiring => match report {
+                R::Retired => To(Self::Retired),
+                R::UndoFailed => To(Self::Stuck),
                 R::Built | R::Scheduled | R::Live | R::Failed | R::Undone => Illegal,
             },
+            Self::Retired => match report {
+                R::Retired => Repeat,
+                R::Built | R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed => Illegal,
+            },
+            Self::Superseded => match report {
+                R::Built | R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed | R::Retired => {
+                    Illegal
+                }
+            },
+        }
+    }
+
+    /// The amendments' table: what a new payload makes of a leg whose command, if it had one, was withdrawn.
+    #[must_use]
+    fn amended(self, what: Amendment) -> Amend {
+        use Amend::{Refused, Rest, Stay, To};
+        use CommandKind::{Build, Retire};
+        match what {
+            Amendment::Change => match self {
+                Self::Waiting => Stay,
+                Self::Building | Self::Built | Self::Failed => To(Self::Building, Build),
+                // It may be on: what was reached is built upon, and then activated again.
+                Self::Activating => To(Self::Building, Build),
+                Self::Scheduled | Self::Live | Self::Unamended | Self::Amending => To(Self::Amending, Build),
+                // It comes back, from off.
+                Self::Retiring | Self::Retired => To(Self::Building, Build),
+                Self::Undoing | Self::Undone | Self::Stuck | Self::Superseded => Refused,
+            },
+            Amendment::Leave => match self {
+                Self::Waiting => Rest(Self::Retired),
+                Self::Building
+                | Self::Built
+                | Self::Failed
+                | Self::Activating
+                | Self::Scheduled
+                | Self::Live
+                | Self::Unamended
+                | Self::Amending => To(Self::Retiring, Retire),
+                Self::Retiring | Self::Retired => Stay,
+                Self::Undoing | Self::Undone | Self::Stuck | Self::Superseded => Refused,
+            },
+        }
+    }
+
+    /// Its campaign is on, or may be.
+    #[must_use]
+    pub fn on(self) -> bool {
+        match self {
+            Self::Activating | Self::Scheduled | Self::Live | Self::Amending | Self::Unamended => true,
+            Self::Waiting
+            | Self::Building
+            | Self::Built
+            | Self::Failed
+            | Self::Undoing
+            | Self::Undone
+            | Self::Stuck
+            | Self::Retiring
+            | Self::Retired
+            | Self::Superseded => false,
         }
     }
 
@@ -185,8 +317,21 @@ impl LegState {
     #[must_use]
     pub fn at_rest(self) -> bool {
         match self {
-            Self::Scheduled | Self::Live | Self::Failed | Self::Undone | Self::Stuck => true,
-            Self::Waiting | Self::Building | Self::Built | Self::Activating | Self::Undoing => false,
+            Self::Scheduled
+            | Self::Live
+            | Self::Failed
+            | Self::Undone
+            | Self::Stuck
+            | Self::Unamended
+            | Self::Retired
+            | Self::Superseded => true,
+            Self::Waiting
+            | Self::Building
+            | Self::Built
+            | Self::Activating
+            | Self::Undoing
+            | Self::Amending
+            | Self::Retiring => false,
         }
     }
 
@@ -194,7 +339,8 @@ impl LegState {
     #[must_use]
     pub fn in_flight(self) -> Option<CommandKind> {
         match self {
-            Self::Building => Some(CommandKind::Build),
+            Self::Building | Self::Amending => Some(CommandKind::Build),
+            Self::Retiring => Some(CommandKind::Retire),
             Self::Activating => Some(CommandKind::Activate),
             Self::Undoing => Some(CommandKind::Undo),
             Self::Waiting
@@ -203,7 +349,32 @@ impl LegState {
             | Self::Live
             | Self::Failed
             | Self::Undone
-            | Self::Stuck => None,
+            | Self::Stuck
+            | Self::Unamended
+            | Self::Retired
+            | Self::Superseded => None,
+        }
+    }
+
+    /// The barrier of an atomic launch does not wait for it.
+    fn built_or_apart(self) -> bool {
+        match self {
+            // Stuck, on the way forward: what the plan no longer has could not be switched off.
+            Self::Built
+            | Self::Unamended
+            | Self::Retired
+            | Self::Superseded
+            | Self::Scheduled
+            | Self::Live
+            | Self::Stuck => true,
+            Self::Waiting
+            | Self::Building
+            | Self::Activating
+            | Self::Failed
+            | Self::Undoing
+            | Self::Undone
+            | Self::Amending
+            | Self::Retiring => false,
         }
     }
 
@@ -218,7 +389,12 @@ impl LegState {
             | Self::Failed
             | Self::Undoing
             | Self::Undone
-            | Self::Stuck => false,
+            | Self::Stuck
+            | Self::Amending
+            | Self::Unamended
+            | Self::Retiring
+            | Self::Retired
+            | Self::Superseded => false,
         }
     }
 }
@@ -329,12 +505,15 @@ pub enum Outcome {
     FailedBack,
     /// A person or another system rolled it back.
     RolledBack,
+    /// A newer version has taken over all that was on.
+    Superseded,
 }
 spelled!(Outcome {
     Completed = "completed",
     MarkedPartial = "marked_partial",
     FailedBack = "failed_back",
     RolledBack = "rolled_back",
+    Superseded = "superseded",
 });
 
 /// One execution, as its row holds it.
@@ -352,6 +531,9 @@ pub struct Saga {
     pub tally: Tally,
     /// How it came to rest last; none while it moves.
     pub settled: Option<Outcome>,
+    /// Its first launch is over, all of it live: what comes later is a change of what is on, and nothing waits for it.
+    #[serde(default)]
+    pub launched: bool,
 }
 
 /// An input that the state cannot have.
@@ -362,6 +544,14 @@ pub struct Illegal {
     pub state: LegState,
     /// What came.
     pub report: Report,
+}
+
+/// An input from outside that comes too late for a leg: it goes back, or is not this version's any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a leg that is {state:?} cannot be changed")]
+pub struct Fenced {
+    /// The leg's state.
+    pub state: LegState,
 }
 
 impl Saga {
@@ -379,6 +569,7 @@ impl Saga {
             asked_to_roll_back: false,
             tally,
             settled: None,
+            launched: false,
         }
     }
 
@@ -407,7 +598,7 @@ impl Saga {
         self.settled = None;
         let mut effects = Vec::new();
         self.land(position, to, &mut effects);
-        if to == LegState::Failed && self.atomic && self.direction == Direction::Forward {
+        if to == LegState::Failed && self.barrier() && self.direction == Direction::Forward {
             self.turn(&mut effects);
         }
         self.proceed(&mut effects);
@@ -427,20 +618,151 @@ impl Saga {
         effects
     }
 
-    /// Starts a new attempt of what failed: the failed legs of an execution that goes forward, the stuck ones of one
-    /// that goes back. Empty: there is nothing to retry.
+    /// A new payload makes something of a leg that is in `state`, whose command (if one was out) the caller has withdrawn.
+    /// Call [`Saga::amended`] when every leg was gone through.
+    ///
+    /// # Errors
+    /// [`Fenced`]: the execution goes back, or the leg is not its own any more; nothing changes.
+    pub fn amend(&mut self, position: u8, state: LegState, what: Amendment) -> Result<Vec<Effect>, Fenced> {
+        let fenced = Fenced { state };
+        if self.direction == Direction::Back {
+            return Err(fenced);
+        }
+        let (to, command) = match state.amended(what) {
+            Amend::To(to, command) => (to, Some(command)),
+            Amend::Rest(to) => (to, None),
+            Amend::Stay => return Ok(Vec::new()),
+            Amend::Refused => return Err(fenced),
+        };
+        self.move_leg(position, state, to, command).ok_or(fenced)
+    }
+
+    /// A leg that the new payload adds: it waits for its turn, or, where an older version's campaign is on and was taken
+    /// over, it is on as it was and to be changed.
+    pub fn join(&mut self, position: u8, on: bool) -> LegState {
+        let state = if on {
+            LegState::Unamended
+        } else {
+            LegState::Waiting
+        };
+        self.tally.add(position, state, 1);
+        self.settled = None;
+        state
+    }
+
+    /// Every leg was gone through: what follows for the whole.
+    #[must_use]
+    pub fn amended(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.settled = None;
+        self.proceed(&mut effects);
+        effects
+    }
+
+    /// Whether a new payload may start it anew: it went back because a leg failed, and everything of it was undone.
+    #[must_use]
+    pub fn may_start_anew(&self) -> bool {
+        self.direction == Direction::Back
+            && !self.asked_to_roll_back
+            && self.tally.all(|s| s == LegState::Undone)
+    }
+
+    /// Starts anew with a new payload: the legs wait again. The caller replaces the legs' specs.
+    pub fn start_anew(&mut self) {
+        for states in self.tally.0.values_mut() {
+            if let Some(count) = states.remove(&LegState::Undone) {
+                *states.entry(LegState::Waiting).or_default() += count;
+            }
+        }
+        self.direction = Direction::Forward;
+        self.settled = None;
+    }
+
+    /// A newer version takes this leg's campaign over; its command, if one was out, was withdrawn.
+    ///
+    /// # Errors
+    /// [`Fenced`]: it is being undone, or was, or is taken over already.
+    pub fn hand_over(&mut self, position: u8, state: LegState) -> Result<Vec<Effect>, Fenced> {
+        let fenced = Fenced { state };
+        match state {
+            LegState::Undoing | LegState::Undone | LegState::Stuck | LegState::Superseded => {
+                return Err(fenced);
+            }
+            LegState::Waiting
+            | LegState::Building
+            | LegState::Built
+            | LegState::Activating
+            | LegState::Scheduled
+            | LegState::Live
+            | LegState::Failed
+            | LegState::Amending
+            | LegState::Unamended
+            | LegState::Retiring
+            | LegState::Retired => {}
+        }
+        if self.direction == Direction::Back {
+            return Err(fenced);
+        }
+        self.move_leg(position, state, LegState::Superseded, None)
+            .ok_or(fenced)
+    }
+
+    /// The newer version gives a campaign back, off: it is made as this version has it, and switched on again if it was on.
+    ///
+    /// # Errors
+    /// [`Fenced`]: it was not taken over, or this version was rolled back meanwhile.
+    pub fn take_back(&mut self, position: u8, state: LegState, was_on: bool) -> Result<Vec<Effect>, Fenced> {
+        let fenced = Fenced { state };
+        if state != LegState::Superseded && state != LegState::Retired || self.direction == Direction::Back {
+            return Err(fenced);
+        }
+        self.settled = None;
+        if was_on {
+            return self
+                .move_leg(position, state, LegState::Building, Some(CommandKind::Build))
+                .ok_or(fenced);
+        }
+        self.move_leg(position, state, LegState::Retired, None)
+            .ok_or(fenced)
+    }
+
+    /// Moves one leg by another hand than a report's.
+    fn move_leg(
+        &mut self,
+        position: u8,
+        from: LegState,
+        to: LegState,
+        command: Option<CommandKind>,
+    ) -> Option<Vec<Effect>> {
+        if !self.tally.take(position, from) {
+            return None;
+        }
+        self.settled = None;
+        self.tally.add(position, to, 1);
+        let mut effects = vec![Effect::Leg(to)];
+        effects.extend(command.map(Effect::Command));
+        Some(effects)
+    }
+
+    /// Whether legs wait for each other before they are switched on.
+    fn barrier(&self) -> bool {
+        self.atomic && !self.launched
+    }
+
+    /// Starts a new attempt of what failed: the failed, unamended and stuck legs of an execution that goes forward, the
+    /// stuck ones of one that goes back. Empty: there is nothing to retry.
     #[must_use]
     pub fn retry(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         match self.direction {
             Direction::Forward => {
-                self.sweep(
-                    None,
-                    LegState::Failed,
-                    LegState::Building,
-                    Some(CommandKind::Build),
-                    &mut effects,
-                );
+                for (from, to, command) in [
+                    (LegState::Failed, LegState::Building, CommandKind::Build),
+                    (LegState::Unamended, LegState::Amending, CommandKind::Build),
+                    (LegState::Stuck, LegState::Retiring, CommandKind::Retire),
+                ] {
+                    self.sweep(None, from, to, Some(command), &mut effects);
+                }
             }
             Direction::Back => {
                 self.sweep(
@@ -467,10 +789,16 @@ impl Saga {
     /// A leg arrives in a state: what follows for this leg alone.
     fn land(&mut self, position: u8, to: LegState, effects: &mut Vec<Effect>) {
         let (state, command) = match (self.direction, to) {
-            (Direction::Back, LegState::Built | LegState::Scheduled | LegState::Live | LegState::Failed) => {
-                (LegState::Undoing, Some(CommandKind::Undo))
-            }
-            (Direction::Forward, LegState::Built) if !self.atomic => {
+            (
+                Direction::Back,
+                LegState::Built
+                | LegState::Scheduled
+                | LegState::Live
+                | LegState::Failed
+                | LegState::Unamended
+                | LegState::Retired,
+            ) => (LegState::Undoing, Some(CommandKind::Undo)),
+            (Direction::Forward, LegState::Built) if !self.barrier() => {
                 (LegState::Activating, Some(CommandKind::Activate))
             }
             (Direction::Forward | Direction::Back, to) => (to, None),
@@ -491,6 +819,8 @@ impl Saga {
             LegState::Scheduled,
             LegState::Live,
             LegState::Failed,
+            LegState::Unamended,
+            LegState::Retired,
         ] {
             self.sweep(None, from, LegState::Undoing, Some(CommandKind::Undo), effects);
         }
@@ -500,7 +830,10 @@ impl Saga {
     fn proceed(&mut self, effects: &mut Vec<Effect>) {
         if self.direction == Direction::Forward {
             self.start_those_whose_turn_it_is(effects);
-            if self.atomic && self.tally.total() > 0 && self.tally.all(|s| s == LegState::Built) {
+            if self.barrier()
+                && self.tally.count(LegState::Built) > 0
+                && self.tally.all(LegState::built_or_apart)
+            {
                 self.sweep(
                     None,
                     LegState::Built,
@@ -512,6 +845,7 @@ impl Saga {
         }
         if self.settled.is_none() && self.at_rest() {
             let outcome = self.outcome();
+            self.launched |= outcome == Outcome::Completed && self.tally.count(LegState::Scheduled) == 0;
             self.settled = Some(outcome);
             effects.push(Effect::Settle(outcome));
         }
@@ -536,11 +870,25 @@ impl Saga {
         }
     }
 
+    fn all_superseded(&self) -> bool {
+        self.tally.count(LegState::Superseded) > 0
+            && self
+                .tally
+                .all(|s| s == LegState::Superseded || s == LegState::Retired)
+    }
+
     fn outcome(&self) -> Outcome {
         match self.direction {
             Direction::Back if self.asked_to_roll_back => Outcome::RolledBack,
             Direction::Back => Outcome::FailedBack,
-            Direction::Forward if self.tally.count(LegState::Failed) > 0 => Outcome::MarkedPartial,
+            Direction::Forward
+                if [LegState::Failed, LegState::Unamended, LegState::Stuck]
+                    .iter()
+                    .any(|s| self.tally.count(*s) > 0) =>
+            {
+                Outcome::MarkedPartial
+            }
+            Direction::Forward if self.all_superseded() => Outcome::Superseded,
             Direction::Forward => Outcome::Completed,
         }
     }

@@ -87,7 +87,7 @@ impl Compose for Composer {
         )
     }
 
-    fn settle(&self, execution: &ExecutionRow, outcome: Outcome, legs: &[LegFact]) -> Message {
+    fn settle(&self, execution: &ExecutionRow, outcome: Outcome, legs: &[LegFact]) -> Option<Message> {
         let (tenant_id, plan_id, plan_version) = (
             execution.tenant_id.clone(),
             execution.plan_id.clone(),
@@ -98,6 +98,8 @@ impl Compose for Composer {
             Outcome::Completed => "execution.completed",
             Outcome::RolledBack => "execution.rolled_back",
             Outcome::MarkedPartial | Outcome::FailedBack => "execution.partial_failure",
+            // The newer version tells of these campaigns.
+            Outcome::Superseded => return None,
         };
         let id = event_id(&[topic, &tenant_id, &plan_version, &execution.revision.to_string()]);
         let place = (execution.tenant_id.as_str(), execution.plan_id.as_str());
@@ -109,7 +111,7 @@ impl Compose for Composer {
             action,
             legs,
         };
-        match outcome {
+        Some(match outcome {
             Outcome::MarkedPartial => message(
                 topic,
                 place,
@@ -124,7 +126,7 @@ impl Compose for Composer {
                 &partial(PartialAction::RolledBack, legs),
                 trace(execution),
             ),
-            Outcome::Completed | Outcome::RolledBack => {
+            Outcome::Completed | Outcome::RolledBack | Outcome::Superseded => {
                 let data = ExecutionEvent {
                     tenant_id: tenant_id.clone(),
                     plan_id: plan_id.clone(),
@@ -133,7 +135,7 @@ impl Compose for Composer {
                 };
                 message(topic, place, id, &data, trace(execution))
             }
-        }
+        })
     }
 }
 
@@ -180,9 +182,11 @@ pub fn leg_out(leg: &LegFact) -> LegOut {
             .as_ref()
             .and_then(|m| m.get("campaign"))
             .and_then(|o| o.remote_id.clone()),
-        error: leg
-            .error
-            .clone()
-            .filter(|_| matches!(leg.state, LegState::Failed | LegState::Undone | LegState::Stuck)),
+        error: leg.error.clone().filter(|_| {
+            matches!(
+                leg.state,
+                LegState::Failed | LegState::Unamended | LegState::Undone | LegState::Stuck
+            )
+        }),
     }
 }

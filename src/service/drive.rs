@@ -161,6 +161,7 @@ impl Drive {
             CommandKind::Build => self.build().await,
             CommandKind::Activate => self.activate().await,
             CommandKind::Undo => self.undo().await,
+            CommandKind::Retire => self.retire().await,
         }
     }
 
@@ -172,6 +173,7 @@ impl Drive {
                 CommandKind::Build => Report::Built,
                 CommandKind::Activate => Report::Scheduled,
                 CommandKind::Undo => Report::Undone,
+                CommandKind::Retire => Report::Retired,
             },
             error: None,
         })
@@ -180,7 +182,7 @@ impl Drive {
     fn giving_up(&self) -> Report {
         match self.job.kind {
             CommandKind::Build | CommandKind::Activate => Report::Failed,
-            CommandKind::Undo => Report::UndoFailed,
+            CommandKind::Undo | CommandKind::Retire => Report::UndoFailed,
         }
     }
 
@@ -386,6 +388,17 @@ impl Drive {
         }
         Ok(Then::Finish {
             report: Report::Undone,
+            error: None,
+        })
+    }
+
+    // ---- retire ----------------------------------------------------------------------------------------------------
+
+    /// The plan no longer has this campaign: off at once, and kept with its reports.
+    async fn retire(&mut self) -> Result<Then, Halt> {
+        self.reach(Goal::Paused, &[]).await?;
+        Ok(Then::Finish {
+            report: Report::Retired,
             error: None,
         })
     }

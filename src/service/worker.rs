@@ -195,7 +195,7 @@ impl Worker {
         );
         let report = match job.kind {
             CommandKind::Build | CommandKind::Activate => Report::Failed,
-            CommandKind::Undo => Report::UndoFailed,
+            CommandKind::Undo | CommandKind::Retire => Report::UndoFailed,
         };
         let then = Then::Finish {
             report,

@@ -72,7 +72,8 @@ pub trait Compose: Send + Sync {
     /// `campaign.live` or `campaign.scheduled`.
     fn announce(&self, execution: &ExecutionRow, leg: &LegFact) -> Message;
     /// How the execution came to rest.
-    fn settle(&self, execution: &ExecutionRow, outcome: Outcome, legs: &[LegFact]) -> Message;
+    /// None: nothing is told.
+    fn settle(&self, execution: &ExecutionRow, outcome: Outcome, legs: &[LegFact]) -> Option<Message>;
 }
 
 /// The leg that a report is about.
@@ -321,7 +322,7 @@ impl Moves {
                             .filter(|f| f.execution_id == execution.id)
                             .map(|f| f.fact.clone())
                             .collect();
-                        messages.push(compose.settle(&then, outcome, &legs));
+                        messages.extend(compose.settle(&then, outcome, &legs));
                     }
                 }
             }
