@@ -116,7 +116,12 @@ fn nested_types_and_schemas_agree() {
 /// Every value of an enum that a type knows is in the schema, and the other way round.
 #[test]
 fn enumerations_agree() {
-    use crate::domain::{error::ErrorClass, plan::Objective, saga::LegState, tracking::Mode};
+    use crate::domain::{
+        error::ErrorClass,
+        plan::Objective,
+        saga::{CommandKind, LegState},
+        tracking::Mode,
+    };
     let listed = |name: &str, pointer: &str| -> BTreeSet<String> {
         let (_, text) = schema::ALL.iter().find(|(n, _)| *n == name).expect("a schema");
         let schema: Value = serde_json::from_str(text).expect("JSON");
@@ -137,10 +142,12 @@ fn enumerations_agree() {
         classes
     );
     let states = known(LegState::ALL.iter().map(|v| v.as_str()).collect());
-    assert_eq!(
-        listed("execution.completed", "/$defs/leg/properties/state/enum"),
-        states
-    );
+    for name in ["completed", "partial_failure", "rolled_back", "escalated"] {
+        let listed = listed(&format!("execution.{name}"), "/$defs/leg/properties/state/enum");
+        assert_eq!(listed, states, "{name}");
+    }
+    let kinds = known(CommandKind::ALL.iter().map(|v| v.as_str()).collect());
+    assert_eq!(listed("launch.command", "/properties/kind/enum"), kinds);
     let modes = known(Mode::ALL.iter().map(|v| v.as_str()).collect());
     assert_eq!(listed("campaign.live", "/properties/tracking_mode/enum"), modes);
     let objectives = known(Objective::ALL.iter().map(|v| v.as_str()).collect());
