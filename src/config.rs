@@ -21,6 +21,17 @@ pub const DEFAULT_FILE: &str = "campaign-execution.toml";
 /// Before each variable.
 const ENV_PREFIX: &str = "CAMPAIGN_EXECUTION__";
 
+/// The variables under which no platform is paced: for a sandbox, which has no quotas unless it is told to.
+#[must_use]
+pub fn unpaced() -> Vec<(String, String)> {
+    let name = |platform: &str| platform.to_uppercase().replace('-', "_");
+    crate::platform::all()
+        .iter()
+        .map(|p| format!("{ENV_PREFIX}PLATFORMS__{}__QUOTA_PERCENT", name(p.name())))
+        .map(|variable| (variable, "1000000".to_owned()))
+        .collect()
+}
+
 /// Everything that can be configured.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Config {
@@ -33,7 +44,7 @@ pub struct Config {
     /// Credential files.
     pub credentials: CredentialsDir,
     /// By platform id.
-    pub platforms: BTreeMap<String, BaseUrl>,
+    pub platforms: BTreeMap<String, PlatformConfig>,
     /// Google's token endpoint.
     pub google: Google,
     /// GA4.
@@ -96,6 +107,15 @@ pub struct Http {
 pub struct CredentialsDir {
     /// The directory.
     pub dir: PathBuf,
+}
+
+/// A platform.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PlatformConfig {
+    /// Ends before the version segment; empty: the vendor's own.
+    pub base_url: String,
+    /// How much of an account's quota this process takes.
+    pub quota_percent: u32,
 }
 
 /// Something with a base URL.
@@ -298,6 +318,10 @@ impl Config {
             bad("http.listen", "listening beyond loopback needs http.tokens_file");
         }
         for (key, positive) in [
+            (
+                "platforms.<name>.quota_percent",
+                self.platforms.values().all(|p| p.quota_percent > 0),
+            ),
             ("worker.concurrency", self.worker.concurrency > 0),
             ("worker.lease_s", self.worker.lease_s > 0),
             ("worker.max_call_s", self.worker.max_call_s > 0),

@@ -79,6 +79,7 @@ fn bad_values_say_which_key() {
             "platforms.meta.base_url",
         ),
         ("[worker]\nconcurrency = 0", "worker.concurrency"),
+        ("[platforms.meta]\nquota_percent = 0", "quota_percent"),
         ("[worker]\nconcurrency = \"many\"", "concurrency"),
         ("[worker", "expected"),
     ] {

@@ -5,7 +5,9 @@
 
 pub mod credentials;
 pub mod google_oauth;
+pub mod pace;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,8 @@ pub struct Outbound {
     pub credentials: Arc<credentials::Credentials>,
     /// Google access tokens, cached per credential.
     pub google: Arc<google_oauth::Tokens>,
+    /// How fast each account may be called.
+    pub paces: pace::Paces,
 }
 
 /// An answer, read whole.
@@ -83,7 +87,15 @@ impl Outbound {
             http,
             credentials: Arc::new(credentials::Credentials::new(credentials_dir)),
             google: Arc::new(google_oauth::Tokens::new(google_oauth_token_url)),
+            paces: pace::Paces::default(),
         })
+    }
+
+    /// The same, taking of each platform's quota only the part that is named, in percent.
+    #[must_use]
+    pub fn paced(mut self, percent: BTreeMap<String, u32>) -> Self {
+        self.paces = pace::Paces::new(percent);
+        self
     }
 
     /// Sends one request, once, and reads the answer whole.

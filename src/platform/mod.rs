@@ -17,6 +17,7 @@ use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
 use crate::outbound::Outbound;
+use crate::outbound::pace::{Pace, Quota};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,14 @@ pub struct Session {
     pub account: Account,
     /// How long one call may take: the platform's own, or less if so configured.
     pub deadline: Duration,
+}
+
+impl Session {
+    /// How fast the account may be called: see `outbound::pace`.
+    #[must_use]
+    pub fn pace(&self, platform: &str, quota: &'static Quota) -> Arc<Pace> {
+        self.outbound.paces.of(platform, &self.account.account_id, quota)
+    }
 }
 
 /// What a call is to achieve.
@@ -287,6 +296,12 @@ pub trait Platform: Send + Sync + 'static {
 
     /// What it is like.
     fn traits(&self) -> Traits;
+
+    /// What it allows one account to call in a stretch of time; its transport keeps to that, the worker drives no more legs
+    /// at once than that feeds.
+    fn quota(&self) -> &'static Quota {
+        &Quota::NONE
+    }
 
     /// The channels that a campaign can name there; empty: the platform has none.
     fn channels(&self) -> &'static [&'static str] {

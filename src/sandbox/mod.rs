@@ -63,8 +63,9 @@
 //! {"restore_tokens": true}
 //! {"spend": {"120210000000004210": "12.34", "customers/1234567890/campaigns/20000000123": "5.00"}}
 //! {"strict_accounts": true, "latency_ms": 40, "late_visibility_ms": 500, "journal_kept": 100000,
-//!  "require_appsecret_proof": true, "deliberate": "what a test sends wrong on purpose, and why"}
+//!  "require_appsecret_proof": true, "deliberate": "what a test sends wrong on purpose, and why", "quota_speed": 60}
 //! ```
+//! `quota_speed`: the vendors' quotas hold, on clocks that run so much faster than theirs (1: as theirs); 0: no quotas.
 //! GA4 states: `green`, `amber` (thresholded), `red` (trashed and silent), `silent` (no events), `no_access` (403).
 //! `token_expired` counts calls down per vendor (a number alone: any vendor); `revoke` takes refresh tokens, service-account
 //! addresses and Meta access tokens, `*` for all. `spend` is found by id, resource name or name.
@@ -92,6 +93,7 @@ mod journal;
 mod meta;
 mod net;
 mod oauth;
+mod quota;
 mod record;
 mod store;
 mod switches;

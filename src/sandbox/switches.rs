@@ -18,6 +18,7 @@ const KNOWN: &[&str] = &[
     "late_visibility_ms",
     "latency_ms",
     "policy_finding",
+    "quota_speed",
     "require_appsecret_proof",
     "restore_tokens",
     "review_pending",
@@ -48,6 +49,10 @@ fn one(world: &mut World, vendors: &[Vendor], key: &str, value: &Value) -> Resul
     match key {
         "latency_ms" => world.switches.latency_ms = number(key, value)?,
         "late_visibility_ms" => world.switches.late_visibility_ms = number(key, value)?,
+        "quota_speed" => {
+            world.switches.quota_speed =
+                u32::try_from(number(key, value)?).map_err(|_| "quota_speed is too large")?;
+        }
         "strict_accounts" => world.switches.strict_accounts = truth(key, value)?,
         "require_appsecret_proof" => world.switches.require_appsecret_proof = truth(key, value)?,
         "token_ttl_s" => {

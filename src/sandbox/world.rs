@@ -5,6 +5,7 @@
 
 use super::faults::Faults;
 use super::journal::Journal;
+use super::quota::Quotas;
 use super::record::Record;
 use super::store::Store;
 use axum::http::HeaderMap;
@@ -56,6 +57,8 @@ pub(super) struct Switches {
     pub(super) deliberate: Option<String>,
     /// Meta calls without an `appsecret_proof` are refused.
     pub(super) require_appsecret_proof: bool,
+    /// How much faster than the vendors' own clocks their quotas run; 0: there are no quotas.
+    pub(super) quota_speed: u32,
 }
 
 /// Ids and opaque strings, from a seed: monotonic where a vendor's are, and of its size.
@@ -108,6 +111,7 @@ pub(super) struct World {
     pub(super) record: Option<Record>,
     pub(super) faults: Faults,
     pub(super) switches: Switches,
+    pub(super) quotas: Quotas,
     tokens: HashMap<String, DateTime<Utc>>,
     seed: u64,
     latency_ms: u64,
@@ -128,6 +132,7 @@ impl World {
                 latency_ms,
                 ..Switches::default()
             },
+            quotas: Quotas::default(),
             tokens: HashMap::new(),
             seed,
             latency_ms,

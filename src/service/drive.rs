@@ -9,6 +9,7 @@ use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject, Serving};
 use crate::domain::saga::{CommandKind, Report};
 use crate::domain::tracking;
+use crate::outbound::pace::Pace;
 use crate::platform::{
     AccountFacts, CallError, Done, Eligibility, Found, Goal, Mutation, Op, Platform, Reading, Session,
 };
@@ -21,6 +22,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 /// How many calls one leg makes at the same time.
@@ -156,6 +158,7 @@ impl Drive {
                 ),
             ));
         }
+        let _turn = self.turn().await?;
         self.resolve().await?;
         match self.job.kind {
             CommandKind::Build => self.build().await,
@@ -177,6 +180,38 @@ impl Drive {
             },
             error: None,
         })
+    }
+
+    /// Waits for its turn on the account: no more legs at once than the platform's quota feeds, so that no call waits in a
+    /// queue past its lease. The lease is renewed meanwhile. An undo never waits: it stops what spends.
+    async fn turn(&mut self) -> Result<Option<OwnedSemaphorePermit>, Halt> {
+        if self.job.kind == CommandKind::Undo {
+            return Ok(None);
+        }
+        let pace = self.pace();
+        loop {
+            Self::not_held(&pace)?;
+            match tokio::time::timeout(self.session.deadline, pace.turn()).await {
+                Ok(turn) => {
+                    Self::not_held(&pace)?;
+                    return Ok(turn);
+                }
+                Err(_) => self.save(Vec::new(), Duration::ZERO, Then::Continue).await?,
+            }
+        }
+    }
+
+    /// While the platform's own word holds the account, nothing is begun.
+    fn not_held(pace: &Pace) -> Result<(), Halt> {
+        match pace.held() {
+            Some(held) if held > MARGIN => Err(give_back(held, "the platform has asked for a pause")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn pace(&self) -> Arc<Pace> {
+        let platform = &self.tools.platform;
+        self.session.pace(platform.name(), platform.quota())
     }
 
     fn giving_up(&self) -> Report {
@@ -408,10 +443,12 @@ impl Drive {
     async fn reach(&mut self, goal: Goal, desired: &[Desired]) -> Result<(), Halt> {
         loop {
             let account = self.session.account.clone();
-            let mutations = self.tools.platform.next(goal, desired, &self.manifest, &account);
+            let mut mutations = self.tools.platform.next(goal, desired, &self.manifest, &account);
             if mutations.is_empty() {
                 return Ok(());
             }
+            // What is committed is sent at once, or its lease could be over before it is.
+            mutations.truncate(CALLS_AT_ONCE);
             self.intend(desired, &mutations);
             self.send(mutations).await?;
         }

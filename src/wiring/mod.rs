@@ -51,7 +51,14 @@ impl Wiring {
             config.credentials.dir.clone(),
             config.google.oauth_token_url.clone(),
         )
-        .context("couldn't build the HTTP client")?;
+        .context("couldn't build the HTTP client")?
+        .paced(
+            config
+                .platforms
+                .iter()
+                .map(|(name, platform)| (name.clone(), platform.quota_percent))
+                .collect(),
+        );
         let bus = BusConfig {
             bootstrap_servers: config.kafka.bootstrap_servers.clone(),
             topic_prefix: config.kafka.topic_prefix.clone(),

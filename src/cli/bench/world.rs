@@ -5,7 +5,7 @@ use crate::bus::admin;
 use crate::bus::consumer::Subscription;
 use crate::bus::producer::Outgoing;
 use crate::cli::Failure;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::plan::Plan;
 use crate::domain::tenant::Tenant;
 use crate::platform;
@@ -325,5 +325,7 @@ fn variables(database: &str, kafka: &str, sandbox: &str, dir: &Path, port: u16) 
         ("LOG__LEVEL", "warn".to_owned()),
     ]
     .map(|(n, v)| (format!("CAMPAIGN_EXECUTION__{n}"), v))
-    .to_vec()
+    .into_iter()
+    .chain(config::unpaced())
+    .collect()
 }

@@ -6,7 +6,7 @@
 use super::postgres::PrivatePostgres;
 use crate::bus::admin;
 use crate::cli::Failure;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::sandbox;
 use crate::wiring::Wiring;
 use rdkafka::mocking::MockCluster;
@@ -66,6 +66,7 @@ impl World {
             ("ASSET_LIBRARY__BASE_URL", format!("{base}/assets")),
         ];
         let variables = variables.map(|(n, v)| (format!("CAMPAIGN_EXECUTION__{n}"), v));
+        let variables = variables.into_iter().chain(config::unpaced());
         // Embedded defaults: no file of the user's is read.
         let config = Config::load(Some(Path::new("/dev/null")), variables)?;
         let wiring = Wiring::build(config)?;

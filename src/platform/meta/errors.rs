@@ -278,6 +278,18 @@ pub(super) fn classify(answer: &Answer, body: Option<&Value>, call: Call) -> Opt
     }
 }
 
+/// Whether Meta throttles, and for how long, if it tells.
+pub(super) fn throttled(answer: &Answer, body: Option<&Value>) -> Option<Option<Duration>> {
+    let told = body
+        .and_then(|b| b.get("error"))
+        .and_then(|e| GraphError::deserialize(e).ok());
+    let throttled = match told {
+        Some(error) => meaning(&error) == Means::Throttled,
+        None => answer.status == 429,
+    };
+    throttled.then(|| hint(answer))
+}
+
 fn refusal_of_status(status: u16, class: ErrorClass, remedy: &str) -> LegError {
     LegError {
         platform_code: Some(format!("HTTP {status}")),

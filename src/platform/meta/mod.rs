@@ -17,6 +17,7 @@ mod errors;
 mod lookup;
 mod mapping;
 mod mutations;
+mod pace;
 mod reading;
 mod settings;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::domain::manifest::{Desired, Manifest, Serving};
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
+use crate::outbound::pace::Quota;
 use async_trait::async_trait;
 use errors::Call;
 use serde_json::{Value, json};
@@ -70,6 +72,10 @@ impl Platform for Meta {
             settle: Duration::from_secs(10),
             deadline: DEADLINE,
         }
+    }
+
+    fn quota(&self) -> &'static Quota {
+        &pace::QUOTA
     }
 
     fn check(&self, spec: &LegSpec) -> Vec<Problem> {

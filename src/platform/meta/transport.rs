@@ -2,8 +2,11 @@
 //!
 //! Must not know what is asked; must not put a token into a URL, nor a secret into an error.
 
+use super::NAME;
 use super::errors::{self, Call};
+use super::pace::{self, QUOTA};
 use crate::outbound::credentials::Credential;
+use crate::outbound::pace::Hint;
 use crate::outbound::{Answer, NoAnswer};
 use crate::platform::{CallError, Session};
 use hmac::{Hmac, KeyInit, Mac};
@@ -51,6 +54,13 @@ pub(super) async fn send(
     call: Call,
 ) -> Result<(Answer, Value), CallError> {
     let (token, proof) = signature(session)?;
+    let pace = session.pace(NAME, &QUOTA);
+    let patience = session.deadline / 2;
+    let waited = pace.go(pace::cost(call != Call::Read), patience).await;
+    let waited = waited.map_err(|full| CallError::Unavailable {
+        why: full.to_string(),
+        after: Some(full.after),
+    })?;
     let url = format!("{}{path}", session.base_url);
     let mut fields = fields.to_vec();
     fields.extend(proof.map(|p| ("appsecret_proof".to_owned(), p)));
@@ -66,7 +76,7 @@ pub(super) async fn send(
     };
     let answer = session
         .outbound
-        .send(request, session.deadline)
+        .send(request, session.deadline.saturating_sub(waited))
         .await
         .map_err(|error| match (error, call) {
             (NoAnswer::Lost(why), Call::Create | Call::Change | Call::Remove) => CallError::Unclear { why },
@@ -75,6 +85,13 @@ pub(super) async fn send(
             }
         })?;
     let body = answer.json();
+    for hint in pace::hints(&answer) {
+        pace.observe(hint);
+    }
+    pace.observe(match errors::throttled(&answer, body.as_ref()) {
+        Some(after) => Hint::Throttled { after },
+        None => Hint::Served,
+    });
     match errors::classify(&answer, body.as_ref(), call) {
         Some(error) => Err(error),
         None => Ok((answer, body.unwrap_or(Value::Null))),

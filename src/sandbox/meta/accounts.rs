@@ -110,6 +110,10 @@ fn set(world: &mut World, handle: Handle, setting: &str, value: &Value) -> Resul
         "spend_cap" => vec![("spend_cap", number()?.to_string().into())],
         "amount_spent" => vec![("amount_spent", number()?.to_string().into())],
         "usage_percent" => vec![("_usage", number()?.into())],
+        "tier" => match value.as_str() {
+            Some("standard_access" | "development_access") => vec![("_tier", value.clone())],
+            _ => return Err("tier is standard_access or development_access".to_owned()),
+        },
         "default_dsa" => {
             let who = text()?;
             vec![
@@ -120,7 +124,8 @@ fn set(world: &mut World, handle: Handle, setting: &str, value: &Value) -> Resul
         _ => {
             return Err(format!(
                 "a meta account has no {setting}; there are: account_status, amount_spent, currency, default_dsa, \
-                 disable_reason, funding_source, minimum_daily_budget, payer, spend_cap, timezone, usage_percent"
+                 disable_reason, funding_source, minimum_daily_budget, payer, spend_cap, tier, timezone, \
+                 usage_percent"
             ));
         }
     };

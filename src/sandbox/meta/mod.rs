@@ -15,6 +15,7 @@ mod rules;
 mod status;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod write;
 
 use super::http::{Answer, Call, Described, Vendor};
@@ -185,31 +186,7 @@ fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         }
     };
     let account = describe(world, call).account;
-    with_usage(world, &account, answer).with_header("facebook-api-version", VERSION.into())
-}
-
-/// The headers that tell how much of its quota an account has used:
-/// <https://developers.facebook.com/docs/marketing-api/overview/rate-limiting>.
-fn with_usage(world: &World, account: &str, answer: Answer) -> Answer {
-    let Some(percent) = usage(world, account) else {
-        return answer;
-    };
-    let regain = if percent >= 100 { 5 } else { 0 };
-    let business = json!({account: [{
-        "type": "ads_management", "call_count": percent, "total_cputime": percent / 2, "total_time": percent / 2,
-        "estimated_time_to_regain_access": regain, "ads_api_access_tier": "standard_access",
-    }]});
-    let own = json!({
-        "acc_id_util_pct": percent, "reset_time_duration": regain * 60, "ads_api_access_tier": "standard_access",
-    });
-    answer
-        .with_header("x-business-use-case-usage", business.to_string())
-        .with_header("x-ad-account-usage", own.to_string())
-}
-
-fn usage(world: &World, account: &str) -> Option<u64> {
-    let fields = accounts::fields(world, account)?;
-    Some(fields.get("_usage").and_then(Value::as_u64).unwrap_or(1))
+    usage::with_headers(world, &account, answer).with_header("facebook-api-version", VERSION.into())
 }
 
 fn routed(world: &mut World, call: &Call<'_>) -> Result<Answer, Fault> {
@@ -263,10 +240,7 @@ fn on_account(
         return Err(missing());
     }
     let handle = accounts::ensure(world, account).ok_or_else(missing)?;
-    if usage(world, account).is_some_and(|percent| percent >= 100) {
-        let message = "There have been too many calls to this ad-account. Wait a bit and try again.";
-        return Err(Fault::new(80_004, message).sub(2_446_079));
-    }
+    usage::charge(world, account, method != "GET")?;
     let ok = |value: Value| Ok(Answer::json(200, &value));
     match (method, rest) {
         ("GET", []) => {
@@ -320,10 +294,7 @@ fn on_object(
         world.store.get(handle).kind,
         world.store.get(handle).account.clone(),
     );
-    if usage(world, &account).is_some_and(|percent| percent >= 100) {
-        let message = "There have been too many calls to this ad-account. Wait a bit and try again.";
-        return Err(Fault::new(80_004, message).sub(2_446_079));
-    }
+    usage::charge(world, &account, method != "GET")?;
     match (method, rest) {
         // By id an object can be read at once: lists may lag, ids do not.
         ("GET", []) => {

@@ -400,3 +400,24 @@ fn validate_only_makes_nothing_and_budget_edits_are_counted() {
         (613, 1_487_632)
     );
 }
+
+/// <https://developers.facebook.com/docs/marketing-api/overview/rate-limiting>
+#[test]
+fn points_are_counted_told_and_end_in_a_block() {
+    let mut world = World::new(7, 0);
+    world.switches.quota_speed = 1;
+    accounts::configure(&mut world, "42", "tier", &json!("development_access")).unwrap();
+    for n in 0..20 {
+        let mut params = campaign();
+        params["name"] = format!("c{n}").into();
+        id(post(&mut world, "act_42/campaigns", params));
+    }
+    let fields = accounts::fields(&world, "42").unwrap();
+    assert_eq!(fields["_points"], json!(100.0), "twenty writes are sixty points");
+    for _ in 0..2 {
+        let (status, body) = call(&mut world, Method::GET, "act_42", &json!({}));
+        assert_eq!((status, code(&body)), (400, (17, 2_446_079)));
+    }
+    world.switches.quota_speed = 0;
+    get(&mut world, "act_42", json!({}));
+}

@@ -4,7 +4,7 @@
 //! Must not sleep: what waits for a time is made due (`warp`), what waits for a step is stepped (`settle`).
 
 use campaign_execution::bus::consumer::Delivery;
-use campaign_execution::config::Config;
+use campaign_execution::config::{self, Config};
 use campaign_execution::platform;
 use campaign_execution::sandbox::{self, Options, Running};
 use campaign_execution::service::worker::Worker;
@@ -490,5 +490,7 @@ pub fn variables(database: &str, sandbox: &str, credentials: &std::path::Path) -
         ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
     ]
     .map(|(n, v)| (format!("CAMPAIGN_EXECUTION__{n}"), v))
-    .to_vec()
+    .into_iter()
+    .chain(config::unpaced())
+    .collect()
 }
