@@ -10,10 +10,10 @@ stack_dir := .cache/stack
 # Where the integration tests leave every request that the service sent to a platform.
 record := target/platform-requests
 
-.PHONY: help build demo test unit it check fmt lint deny bench up down clean
+.PHONY: help build demo test unit it conformance check fmt lint deny bench up down clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the binary, unoptimised
 	@tests/install.sh build
@@ -37,7 +37,16 @@ it: ## the tests that need the servers (and starts them)
 	CAMPAIGN_EXECUTION_SANDBOX_RECORD=$(CURDIR)/$(record) $(stack) run -- cargo test --test it
 	touch $(record)/complete
 
-check: fmt lint deny test ## everything a change must pass: what .ci/run runs
+conformance: $(record)/complete ## the vendors' own SDKs and definitions judge the sandbox and what the service sent
+	@tests/install.sh build python
+	@cargo build
+	@"$$(tests/conformance/environment.sh)" -B tests/conformance $(record)
+
+# Made by the integration tests; once more when what they are made of has changed since.
+$(record)/complete: Cargo.toml Cargo.lock $(shell find src tests/it schemas migrations -type f)
+	@$(MAKE) --no-print-directory it
+
+check: fmt lint deny test conformance ## everything a change must pass: what .ci/run runs
 
 # The platforms' folders are declared by a macro, where `cargo fmt` does not look.
 fmt: ## is it formatted?

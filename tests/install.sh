@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what a fresh Debian machine lacks, only what is missing, and says so.
 #
-#   tests/install.sh [build] [postgres] [kafka] [yaml] [check]     default: all of them
+#   tests/install.sh [build] [postgres] [kafka] [yaml] [python] [check]     default: all of them
 #
 #   build     compiler and headers that the librdkafka inside needs
 #   postgres  PostgreSQL's server programs (the tests and the demo start private servers with them)
 #   kafka     Java and Maven, for the tests' Apache Kafka
 #   yaml      a YAML reader, for the test of deploy/compose.yaml
+#   python    Python 3.11 or later with its venv module, for `make conformance`
 #   check     rustfmt, clippy and cargo-deny, for the rest of `make check`
 #
 # Where it may not install (no root, no sudo, no apt-get) it lists what is missing and fails.
@@ -45,6 +46,10 @@ kafka() {
 
 yaml() {
   need "$(check python3 -c 'import yaml')" python3-yaml
+}
+
+python() {
+  need "$(check python3 -c 'import ensurepip, sys, venv; assert sys.version_info >= (3, 11)')" python3 python3-venv
 }
 
 install_packages() {
@@ -94,13 +99,13 @@ rust_tools() {
 }
 
 wanted=("$@")
-[ "${#wanted[@]}" -gt 0 ] || wanted=(build postgres kafka yaml check)
+[ "${#wanted[@]}" -gt 0 ] || wanted=(build postgres kafka yaml python check)
 rust
 for group in "${wanted[@]}"; do
   case "$group" in
-    build | postgres | kafka | yaml) "$group" ;;
+    build | postgres | kafka | yaml | python) "$group" ;;
     check) ;; # no packages of the system's: below
-    *) say "unknown group: $group (build, postgres, kafka, yaml, check)"; exit 2 ;;
+    *) say "unknown group: $group (build, postgres, kafka, yaml, python, check)"; exit 2 ;;
   esac
 done
 install_packages

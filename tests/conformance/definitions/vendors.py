@@ -1,0 +1,41 @@
+"""The vendors whose definitions are at hand, one line each, and the parts of the sandbox that have none.
+
+Must not hold any rule of a vendor.
+"""
+
+from __future__ import annotations
+
+from definitions import Definitions
+from definitions.discovery import Discovery
+from definitions.google_ads import GoogleAds
+from definitions.meta import Meta
+
+#: By the sandbox's name of the vendor.
+VENDORS: dict[str, Definitions] = {
+    definitions.vendor: definitions
+    for definitions in (
+        GoogleAds(),
+        Meta(),
+        Discovery("ga4-admin", "analyticsadmin.v1beta"),
+        Discovery("ga4-data", "analyticsdata.v1beta"),
+    )
+}
+
+#: What the service also calls, and why there is nothing to hold it against.
+WITHOUT: dict[str, str] = {
+    "oauth": "a token endpoint is RFC 6749 and RFC 7523; google-auth renews its tokens there",
+    "assets": "the asset library is the owner's own",
+}
+
+#: The modules of `sdk/`, and the client that each drives.
+CLIENTS: dict[str, str] = {
+    "google_ads": "google-ads (messages)",
+    "meta": "facebook-business",
+    "ga4": "google-analytics-admin, -data",
+}
+
+#: The modules of `plants/`.
+PLANTED: tuple[str, ...] = ("google_ads", "meta")
+
+#: Where the sandbox's code of a vendor stands, below `src/sandbox/`.
+SANDBOX_FOLDERS: dict[str, str] = {"google-ads": "google_ads", "meta": "meta"}
