@@ -148,6 +148,10 @@ pub struct AssetLibrary {
     pub base_url: String,
     /// Its credential file's name.
     pub credential: String,
+    /// Besides its own: hosts, or hosts with a port, from which an asset's content may be fetched.
+    pub content_hosts: Vec<String>,
+    /// Bytes.
+    pub max_content_bytes: u64,
 }
 
 /// An alert route.
@@ -327,6 +331,10 @@ impl Config {
             ("worker.max_call_s", self.worker.max_call_s > 0),
             ("kafka.max_message_bytes", self.kafka.max_message_bytes > 0),
             ("intake.max_plan_bytes", self.intake.max_plan_bytes > 0),
+            (
+                "asset_library.max_content_bytes",
+                self.asset_library.max_content_bytes > 0,
+            ),
             ("gate.recheck_s", self.gate.recheck_s > 0),
             ("sla.execution_s", self.sla.execution_s > 0),
             ("sla.escalate_s", self.sla.escalate_s > 0),

@@ -207,6 +207,15 @@ pub(super) fn set_from_environment(
                 return;
             }
         },
+        // A list of texts: `a.example,b.example`.
+        Some(Value::Array(_)) => Value::Array(
+            value
+                .split(',')
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(|text| Value::String(text.to_owned()))
+                .collect(),
+        ),
         Some(_) | None => Value::String(value.to_owned()),
     };
     insert(table, &path, typed);

@@ -1,16 +1,18 @@
 //! The asset library (contract §5): what an asset is and what each platform calls it.
 //!
-//! Must not fetch an asset's own URL.
+//! Must not fetch an asset's own URL (`health::content` does, for uploads alone).
 
 use super::Unknown;
 use crate::domain::ids::TenantId;
 use crate::domain::spec::Asset;
 use crate::outbound::Outbound;
 use crate::outbound::credentials::Credential;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How long the library may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -41,6 +43,44 @@ struct Answer {
     platform_refs: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
+/// The asset library, and where the content of its assets may be fetched.
+#[derive(Clone)]
+pub struct Library {
+    /// HTTP and credentials.
+    pub outbound: Outbound,
+    /// `asset_library.base_url`, without a slash at its end.
+    pub base_url: String,
+    /// Its credential file's name.
+    pub credential: String,
+    /// `asset_library.content_hosts`.
+    pub content_hosts: Vec<String>,
+    /// `asset_library.max_content_bytes`.
+    pub max_content_bytes: u64,
+    /// What may be in memory at the same time ([`super::content::units`]).
+    pub room: Arc<Semaphore>,
+}
+
+impl Library {
+    /// Looks an asset up.
+    ///
+    /// # Errors
+    /// [`Unknown`] when the library can't be reached, refuses us, or answers what it should not.
+    pub async fn lookup(&self, tenant: &TenantId, asset_id: &str) -> Result<Lookup, Unknown> {
+        fetch(&self.outbound, &self.base_url, &self.credential, tenant, asset_id).await
+    }
+}
+
+/// The bearer token.
+pub(super) fn token(outbound: &Outbound, credential: &str) -> Result<SecretString, Unknown> {
+    match outbound.credentials.get(credential) {
+        Ok(Credential::Token { access_token, .. }) => Ok(access_token),
+        Ok(Credential::AuthorizedUser { .. } | Credential::ServiceAccount { .. }) => Err(Unknown::new(
+            format!("credential {credential} holds no access_token"),
+        )),
+        Err(error) => Err(Unknown::new(error.to_string())),
+    }
+}
+
 /// Looks an asset up.
 ///
 /// # Errors
@@ -60,15 +100,7 @@ pub async fn fetch(
         .map_err(|()| Unknown::new("asset_library.base_url cannot be a base"))?
         .pop_if_empty()
         .extend(["v1", "tenants", tenant.as_str(), "assets", asset_id]);
-    let token = match outbound.credentials.get(credential) {
-        Ok(Credential::Token { access_token, .. }) => access_token,
-        Ok(Credential::AuthorizedUser { .. } | Credential::ServiceAccount { .. }) => {
-            return Err(Unknown::new(format!(
-                "credential {credential} holds no access_token"
-            )));
-        }
-        Err(error) => return Err(Unknown::new(error.to_string())),
-    };
+    let token = token(outbound, credential)?;
     let request = outbound.http.get(url).bearer_auth(token.expose_secret());
     let answer = outbound
         .send(request, DEADLINE)

@@ -3,6 +3,7 @@
 //! Must not decide: a check gives facts, `domain::gate` judges. Must not retry on its own; the gate asks again.
 
 pub mod assets;
+pub mod content;
 pub mod ga4;
 
 /// The checker could not be reached, or its answer could not be read: never a pass.

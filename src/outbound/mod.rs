@@ -6,6 +6,7 @@
 pub mod credentials;
 pub mod google_oauth;
 pub mod pace;
+pub mod public;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,8 +19,10 @@ pub const MAX_BODY: usize = 16 * 1024 * 1024;
 /// HTTP and credentials, shared by everything that calls out. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbound {
-    /// The one client.
+    /// The one client for hosts that the configuration names.
     pub http: reqwest::Client,
+    /// The same for hosts that a message or an answer names: it resolves none to an address inside.
+    pub public: reqwest::Client,
     /// The credential files.
     pub credentials: Arc<credentials::Credentials>,
     /// Google access tokens, cached per credential.
@@ -35,7 +38,7 @@ pub struct Answer {
     pub status: u16,
     /// Lower-case header names.
     pub headers: reqwest::header::HeaderMap,
-    /// The bytes, at most [`MAX_BODY`].
+    /// The bytes, at most [`MAX_BODY`] unless more were asked for.
     pub body: Vec<u8>,
 }
 
@@ -72,19 +75,21 @@ impl Outbound {
     pub fn new(credentials_dir: PathBuf, google_oauth_token_url: String) -> Result<Self, reqwest::Error> {
         // Installed once per process; a second installation is refused and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .connect_timeout(Duration::from_secs(5))
-            .read_timeout(Duration::from_secs(30))
-            .timeout(Duration::from_secs(60))
-            .pool_idle_timeout(Duration::from_secs(30))
-            .tcp_nodelay(true)
-            .user_agent(concat!("campaign-execution/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .retry(reqwest::retry::never())
+                .connect_timeout(Duration::from_secs(5))
+                .read_timeout(Duration::from_secs(30))
+                .timeout(Duration::from_secs(60))
+                .pool_idle_timeout(Duration::from_secs(30))
+                .tcp_nodelay(true)
+                .user_agent(concat!("campaign-execution/", env!("CARGO_PKG_VERSION")))
+        };
         Ok(Self {
-            http,
+            http: builder().build()?,
+            public: builder().dns_resolver(Arc::new(public::OnlyPublic)).build()?,
             credentials: Arc::new(credentials::Credentials::new(credentials_dir)),
             google: Arc::new(google_oauth::Tokens::new(google_oauth_token_url)),
             paces: pace::Paces::default(),
@@ -107,6 +112,19 @@ impl Outbound {
         request: reqwest::RequestBuilder,
         deadline: Duration,
     ) -> Result<Answer, NoAnswer> {
+        self.send_up_to(request, deadline, MAX_BODY).await
+    }
+
+    /// The same for an answer that may be as large as `most` bytes.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_up_to(
+        &self,
+        request: reqwest::RequestBuilder,
+        deadline: Duration,
+        most: usize,
+    ) -> Result<Answer, NoAnswer> {
         let lost = |error: reqwest::Error| {
             let text = describe(error.without_url());
             NoAnswer::Lost(text)
@@ -121,10 +139,8 @@ impl Outbound {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(NoAnswer::Lost(format!(
-                    "the answer is larger than {MAX_BODY} bytes"
-                )));
+            if body.len() + chunk.len() > most {
+                return Err(NoAnswer::Lost(format!("the answer is larger than {most} bytes")));
             }
             body.extend_from_slice(&chunk);
         }

@@ -1,12 +1,13 @@
 //! The asset library (contract §5). Every asset is ready, unless the world says otherwise.
 //!
-//! An id with `vid` in it is a video, any other an image; an id with a size in it (`banner-300x250`) has that size. Must not
-//! know who uses an asset.
+//! An id with `vid` in it is a video, any other an image; an id with a size in it (`banner-300x250`) has that size. Its content
+//! is served too: small, always the same for the same asset, of the size and hash that are told. Must not know who uses an asset.
 
 use super::http::{Answer, Call, Described, Vendor, no_accounts};
+use super::media;
 use super::world::World;
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 pub(super) const VENDOR: Vendor = Vendor {
@@ -19,9 +20,14 @@ pub(super) const VENDOR: Vendor = Vendor {
 };
 
 fn describe(_: &World, call: &Call<'_>) -> Described {
-    let tenant = call.path.split('/').nth(3).unwrap_or("");
+    let parts: Vec<&str> = call.path.split('/').skip(1).collect();
+    let (method, tenant) = match parts[..] {
+        ["content", tenant, ..] => ("assets.content", tenant),
+        [_, _, tenant, ..] => ("assets.get", tenant),
+        _ => ("assets.get", ""),
+    };
     Described {
-        method: "assets.get".into(),
+        method: method.into(),
         account: tenant.into(),
     }
 }
@@ -32,10 +38,6 @@ fn fault(_: &mut World, status: u16, error: Option<&str>) -> Answer {
 }
 
 fn answer(world: &mut World, call: &Call<'_>) -> Answer {
-    let parts: Vec<&str> = call.path.split('/').skip(1).collect();
-    let ["v1", "tenants", tenant, "assets", id] = parts[..] else {
-        return Answer::json(404, &json!({"error": "no such path"}));
-    };
     if call.method != Method::GET {
         return Answer::json(405, &json!({"error": "only GET is allowed"}));
     }
@@ -47,31 +49,114 @@ fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     if authorization.strip_prefix("Bearer ").is_none_or(str::is_empty) {
         return Answer::json(401, &json!({"error": "a bearer token is required"}));
     }
+    let host = call.headers.get("host").and_then(|v| v.to_str().ok());
+    let host = host.unwrap_or("127.0.0.1");
+    let parts: Vec<&str> = call.path.split('/').skip(1).collect();
+    match parts[..] {
+        ["v1", "tenants", tenant, "assets", id] => {
+            let asset = asset(world, host, tenant, id);
+            let status = if asset["status"] == "missing" { 404 } else { 200 };
+            Answer::json(status, &asset)
+        }
+        ["content", tenant, file] => {
+            let id = file.rsplit_once('.').map_or(file, |(id, _)| id);
+            let asset = asset(world, host, tenant, id);
+            if asset["status"] == "missing" {
+                return Answer::json(404, &json!({"error": "no such content"}));
+            }
+            let settings = settings(world, tenant, id);
+            let mut answer = Answer::json(200, &Value::Null);
+            answer.body = content(&asset, &seed(&settings, tenant, id)).into();
+            answer.headers = vec![(
+                "content-type",
+                asset["mime_type"].as_str().unwrap_or("").to_owned(),
+            )];
+            answer
+        }
+        _ => Answer::json(404, &json!({"error": "no such path"})),
+    }
+}
+
+/// What the world says of an asset: of this tenant's, of any tenant's of this id, of all.
+fn settings(world: &World, tenant: &str, id: &str) -> Map<String, Value> {
     let qualified = format!("{tenant}/{id}");
-    let set = world
-        .switches
-        .assets
-        .get(&qualified)
-        .or_else(|| world.switches.assets.get(id));
-    let status = match set {
-        Some(Value::String(status)) => status.as_str(),
-        Some(Value::Object(map)) => map.get("status").and_then(Value::as_str).unwrap_or("ready"),
-        _ => "ready",
-    };
+    let mut merged = Map::new();
+    for name in ["*", id, &qualified] {
+        match world.switches.assets.get(name) {
+            Some(Value::String(status)) => {
+                merged.insert("status".to_owned(), status.as_str().into());
+            }
+            Some(Value::Object(map)) => merged.extend(map.clone()),
+            Some(_) | None => {}
+        }
+    }
+    merged
+}
+
+/// What an asset's bytes are made from: assets with the same `seed` have the same content.
+fn seed(settings: &Map<String, Value>, tenant: &str, id: &str) -> String {
+    let seed = settings.get("seed").and_then(Value::as_str);
+    seed.map_or_else(|| format!("{tenant}/{id}"), str::to_owned)
+}
+
+/// An asset as the library tells of it. Any key that the world sets stands as it is set.
+fn asset(world: &World, host: &str, tenant: &str, id: &str) -> Value {
+    let mut settings = settings(world, tenant, id);
+    let status = settings
+        .get("status")
+        .and_then(Value::as_str)
+        .unwrap_or("ready")
+        .to_owned();
     if status == "missing" {
-        return Answer::json(404, &json!({"asset_id": id, "status": "missing"}));
+        return json!({"asset_id": id, "status": "missing"});
     }
     let mut asset = describe_asset(tenant, id);
-    asset["status"] = status.into();
+    for name in ["width", "height"] {
+        if let Some(value) = settings.get(name) {
+            asset[name] = value.clone();
+        }
+    }
+    let bytes = content(&asset, &seed(&settings, tenant, id));
+    let extension = if asset["kind"] == "video" { "mp4" } else { "png" };
+    asset["bytes"] = bytes.len().into();
+    asset["sha256"] = hex::encode(Sha256::digest(&bytes)).into();
+    asset["url"] = format!("http://{host}/assets/content/{tenant}/{id}.{extension}").into();
+    asset["status"] = status.as_str().into();
     if status != "ready" {
         asset["platform_refs"] = json!({});
     }
-    if let Some(Value::Object(map)) = set {
-        for (key, value) in map {
-            asset[key.as_str()] = value.clone();
+    settings.remove("seed");
+    match settings.remove("needs_upload") {
+        Some(Value::Bool(true)) => asset["platform_refs"] = json!({}),
+        Some(Value::Array(platforms)) => {
+            for platform in platforms.iter().filter_map(Value::as_str) {
+                asset["platform_refs"][platform] = json!({});
+            }
         }
+        Some(_) | None => {}
     }
-    Answer::json(200, &asset)
+    if settings.remove("wrong_hash") == Some(Value::Bool(true)) {
+        asset["sha256"] = hex::encode(Sha256::digest("another content")).into();
+    }
+    for (key, value) in settings {
+        asset[key.as_str()] = value;
+    }
+    asset
+}
+
+fn content(asset: &Value, seed: &str) -> Vec<u8> {
+    let side = |name: &str| {
+        asset[name]
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(1)
+    };
+    let (width, height) = (side("width"), side("height"));
+    if asset["kind"] == "video" {
+        media::mp4(width, height, seed)
+    } else {
+        media::png(width, height, seed)
+    }
 }
 
 fn describe_asset(tenant: &str, id: &str) -> Value {
@@ -79,10 +164,10 @@ fn describe_asset(tenant: &str, id: &str) -> Value {
     let number = u64::from_str_radix(&digest[..12], 16).unwrap_or(1);
     let video = id.contains("vid");
     let (width, height) = size(id).unwrap_or(if video { (1080, 1920) } else { (1200, 628) });
-    let (kind, mime, extension) = if video {
-        ("video", "video/mp4", "mp4")
+    let (kind, mime) = if video {
+        ("video", "video/mp4")
     } else {
-        ("image", "image/jpeg", "jpg")
+        ("image", "image/png")
     };
     let meta = if video {
         json!({"video_id": number.to_string()})
@@ -101,9 +186,6 @@ fn describe_asset(tenant: &str, id: &str) -> Value {
         "mime_type": mime,
         "width": width,
         "height": height,
-        "bytes": if video { 4_200_000 } else { 180_000 },
-        "sha256": digest,
-        "url": format!("https://assets.example/{tenant}/{id}.{extension}"),
         "platform_refs": {
             "google-ads": {"resource_name": format!("customers/1234567890/assets/{number}")},
             "meta": meta,
@@ -133,19 +215,56 @@ mod tests {
     use super::*;
     use axum::http::HeaderMap;
 
-    fn get(world: &mut World, id: &str) -> (u16, Value) {
+    fn ask(world: &mut World, path: &str) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", "Bearer t".parse().unwrap());
-        let path = format!("/v1/tenants/acme/assets/{id}");
+        headers.insert("host", "sandbox.test:1".parse().unwrap());
         let call = Call {
             method: &Method::GET,
-            path: &path,
+            path,
             query: "",
             headers: &headers,
             body: b"",
         };
-        let answer = answer(world, &call);
+        answer(world, &call)
+    }
+
+    fn get(world: &mut World, id: &str) -> (u16, Value) {
+        let answer = ask(world, &format!("/v1/tenants/acme/assets/{id}"));
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    }
+
+    #[test]
+    fn content_is_what_the_library_says_it_is() {
+        let mut world = World::new(1, 0);
+        for id in ["asset-img-300x250", "asset-vid-007"] {
+            let (_, asset) = get(&mut world, id);
+            let url = asset["url"].as_str().unwrap();
+            let path = url.strip_prefix("http://sandbox.test:1/assets").unwrap();
+            let bytes = ask(&mut world, path).body;
+            assert_eq!(asset["bytes"].as_u64(), Some(bytes.len() as u64));
+            assert_eq!(asset["sha256"], hex::encode(Sha256::digest(&bytes)));
+        }
+        world
+            .switches
+            .assets
+            .insert("*".into(), json!({"needs_upload": ["meta"], "seed": "one"}));
+        world
+            .switches
+            .assets
+            .insert("asset-b".into(), json!({"wrong_hash": true}));
+        let (a, b, c) = (
+            get(&mut world, "asset-a").1,
+            get(&mut world, "asset-b").1,
+            get(&mut world, "asset-c").1,
+        );
+        assert_eq!(
+            (&a["platform_refs"]["meta"], &a["sha256"]),
+            (&json!({}), &c["sha256"])
+        );
+        assert_ne!(a["platform_refs"]["dv360"], json!({}));
+        assert_ne!(a["sha256"], b["sha256"]);
+        assert_eq!(a.get("seed"), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@
 //! adGroups,…}.mutate` · `meta.account.get` `meta.minimum_budgets.get` `meta.{campaigns,adsets,adcreatives,ads,adlabels}.{create,
 //! list,get,update,delete}` `meta.{campaigns,…}bylabels.list` `meta.insights.list` `meta.batch` (each operation of a batch is
 //! also a request of its own) · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
-//! `ga4-data.runReport` `.runRealtimeReport` · `oauth.token` · `assets.get`. A fault may leave the vendor out
+//! `ga4-data.runReport` `.runRealtimeReport` · `oauth.token` · `assets.get` `assets.content`. A fault may leave the vendor out
 //! (`campaigns.create`), and `*` stands for anything (`*.create`).
 //!
 //! # `POST /control/faults` (one object, or a list of them)
@@ -57,7 +57,9 @@
 //!               "currency": "JPY", "timezone": "Asia/Tokyo", "minimum_daily_budget": 500, "usage_percent": 97,
 //!               "spend_cap": 100000, "default_dsa": "Acme GmbH"},
 //!               "meta/*": {"funding_source": true}}}
-//! {"assets": {"asset-img-001": "missing", "acme/asset-vid-007": "processing", "asset-img-003": {"width": 300, "height": 250}}}
+//! {"assets": {"asset-img-001": "missing", "acme/asset-vid-007": "processing", "asset-img-003": {"width": 300, "height": 250},
+//!             "asset-img-004": {"needs_upload": true, "seed": "same bytes"}, "*": {"needs_upload": ["meta"]},
+//!             "asset-img-005": {"wrong_hash": true}, "asset-img-006": {"url": "https://10.0.0.1/x", "bytes": 999}}}
 //! {"disapprove": ["rsa-1"], "review_pending": ["carousel"], "policy_finding": ["forbidden"]}
 //! {"token_expired": {"google-ads": 1}, "revoke": ["*"], "token_ttl_s": 60}
 //! {"restore_tokens": true}
@@ -90,6 +92,7 @@ mod google_ads;
 mod google_rpc;
 mod http;
 mod journal;
+mod media;
 mod meta;
 mod net;
 mod oauth;

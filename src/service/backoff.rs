@@ -26,9 +26,26 @@ pub fn delay(attempts: i32, hint: Option<Duration>) -> Duration {
     }
 }
 
+/// How long to leave alone what is not ours to hurry (a review, a transcoding) after the `polls`-th look, from 0 on: from
+/// `first`, doubling, to `last`.
+#[must_use]
+pub fn poll(polls: i32, first: Duration, last: Duration) -> Duration {
+    let doubled = first
+        .saturating_mul(1 << polls.clamp(0, 16).unsigned_abs())
+        .min(last);
+    doubled.mul_f64(rand::rng().random_range(0.9..1.1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn polling_slows_down_to_its_last_pace() {
+        let at = |polls| poll(polls, Duration::from_secs(30), Duration::from_secs(600)).as_secs();
+        assert!((27..=33).contains(&at(0)) && (54..=66).contains(&at(1)));
+        assert!((540..=660).contains(&at(5)) && (540..=660).contains(&at(i32::MAX)));
+    }
 
     #[test]
     fn grows_to_a_ceiling_and_keeps_to_the_hint() {

@@ -4,20 +4,25 @@
 //! what a call came to is committed before anything follows from it (together with the next intent, so that a step costs
 //! one commit). Must not send a mutation that was not committed, nor anything after a save was refused.
 
+mod unknown;
+mod uploads;
+mod verify;
+
 use crate::clock::SharedClock;
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject, Serving};
 use crate::domain::saga::{CommandKind, Report};
-use crate::domain::tracking;
+use crate::health::assets::Library;
 use crate::outbound::pace::Pace;
 use crate::platform::{
-    AccountFacts, CallError, Done, Eligibility, Found, Goal, Mutation, Op, Platform, Reading, Session,
+    AccountFacts, CallError, Done, Eligibility, Goal, Mutation, Op, Platform, Reading, Session,
 };
 use crate::service::backoff;
 use crate::service::committer::{Committer, NotSaved};
+use crate::store::Store;
 use crate::store::audit::{Entry, Record};
 use crate::store::commands::Job;
-use crate::store::progress::{Ended, ManifestSave, Save, Then};
+use crate::store::progress::{Ended, ManifestSave, Save, Then, Wait};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -27,14 +32,11 @@ use uuid::Uuid;
 
 /// How many calls one leg makes at the same time.
 const CALLS_AT_ONCE: usize = 8;
-/// How many look-ups must find nothing before an object counts as not made.
-const LOOKS: i32 = 2;
 /// How long a lease must outlive a call's deadline.
 pub const MARGIN: Duration = Duration::from_secs(2);
-/// How often a built leg is read again before what is missing there counts as missing.
-const READ_BACK_TRIES: i32 = 8;
-/// How soon a leg in the platform's review is looked at again.
-const REVIEW_POLL: Duration = Duration::from_secs(30);
+/// How soon a leg in the platform's review is looked at again at first, and in the end.
+const REVIEW_FIRST: Duration = Duration::from_secs(30);
+const REVIEW_LAST: Duration = Duration::from_secs(600);
 /// Bodies up to this size are kept in the audit log as they were sent; of larger ones, size and hash.
 const AUDITED_BODY: usize = 8 * 1024;
 
@@ -47,6 +49,10 @@ pub struct Tools {
     pub committer: Committer,
     /// For the audit log.
     pub clock: SharedClock,
+    /// Where uploads are claimed.
+    pub store: Store,
+    /// Where the assets to upload are.
+    pub library: Library,
 }
 
 /// Why driving ends early: not an error of the leg.
@@ -67,6 +73,15 @@ fn give_back(after: Duration, why: impl Into<String>) -> Halt {
     Halt::With(Then::GiveBack {
         after,
         why: why.into(),
+        wait: None,
+    })
+}
+
+fn wait_for(wait: Wait, after: Duration, why: impl Into<String>) -> Halt {
+    Halt::With(Then::GiveBack {
+        after,
+        why: why.into(),
+        wait: Some(wait),
     })
 }
 
@@ -263,6 +278,7 @@ impl Drive {
             };
             self.pending.facts = Some(now);
         }
+        self.upload_what_is_missing().await?;
         let desired = self
             .tools
             .platform
@@ -270,112 +286,6 @@ impl Drive {
             .map_err(|error| fail(Report::Failed, *error))?;
         self.reach(Goal::Built, &desired).await?;
         self.verify(&desired).await
-    }
-
-    /// Reads back what the platform really holds and checks that.
-    async fn verify(&mut self, desired: &[Desired]) -> Result<Then, Halt> {
-        let reading = self.read().await?;
-        for wanted in desired {
-            let Some(seen) = reading.objects.iter().find(|o| o.key == wanted.key) else {
-                let what = format!("the platform does not show {} yet", wanted.key);
-                if self.job.attempts < READ_BACK_TRIES {
-                    return Err(give_back(self.settle() / 2, what));
-                }
-                return Err(fail(
-                    Report::Failed,
-                    LegError::new(
-                        ErrorClass::Validation,
-                        "read-back-missing",
-                        what,
-                        "see the platform's own screens whether it is there; `retry` builds what is missing",
-                    ),
-                ));
-            };
-            if wanted.switchable && seen.serving == Serving::Active {
-                return self.born_active(&wanted.key).await;
-            }
-            if let Some((field, wanted, found)) = first_difference(&wanted.fields, &seen.fields) {
-                return Err(fail(
-                    Report::Failed,
-                    LegError {
-                        field: Some(format!("{}.{field}", seen.key)),
-                        ..LegError::new(
-                            ErrorClass::Validation,
-                            "read-back-differs",
-                            format!(
-                                "{}.{field} should be {wanted} and the platform holds {found}",
-                                seen.key
-                            ),
-                            "correct the plan so that the platform keeps it as it is, then `retry`",
-                        )
-                    },
-                ));
-            }
-        }
-        self.check_tracking(&reading)?;
-        if let Eligibility::Disapproved(finding) = reading.eligibility {
-            return Err(fail(Report::Failed, *finding));
-        }
-        self.pending.spec_applied = true;
-        Ok(Then::Finish {
-            report: Report::Built,
-            error: None,
-        })
-    }
-
-    fn check_tracking(&mut self, reading: &Reading) -> Result<(), Halt> {
-        let rule = self.tools.platform.traits().tracking;
-        let campaign = self.manifest.campaign_id().unwrap_or_default().to_owned();
-        match tracking::check(rule, reading.auto_tagging, &campaign, &reading.tracking) {
-            Ok(mode) => {
-                self.manifest.tracking_mode = Some(mode);
-                self.pending.manifest = true;
-                self.record(
-                    "tracking.verified",
-                    json!({ "tracking_mode": mode, "places": reading.tracking.len() }),
-                );
-                Ok(())
-            }
-            Err(violations) => {
-                let all: Vec<String> = violations
-                    .iter()
-                    .map(|v| format!("{} {}: {}", v.object, v.field, v.what))
-                    .collect();
-                self.record("tracking.refused", json!({ "violations": all }));
-                Err(fail(
-                    Report::Failed,
-                    LegError {
-                        field: violations.first().map(|v| format!("{}.{}", v.object, v.field)),
-                        ..LegError::new(
-                            ErrorClass::Validation,
-                            "tracking-qc",
-                            all.join("; "),
-                            "nothing was switched on; correct the tracking and `retry`",
-                        )
-                    },
-                ))
-            }
-        }
-    }
-
-    /// Something that was made paused is on: off with it at once, then a person must look.
-    async fn born_active(&mut self, key: &str) -> Result<Then, Halt> {
-        for object in &mut self.manifest.objects {
-            if object.serving == Serving::Paused {
-                object.serving = Serving::Active;
-            }
-        }
-        self.pending.manifest = true;
-        self.reach(Goal::Paused, &[]).await?;
-        Err(fail(
-            Report::Failed,
-            LegError::new(
-                ErrorClass::Validation,
-                "not-paused",
-                format!("{key} was on although it was made paused; it was paused at once"),
-                "find out who switched it on, then `retry`",
-            ),
-        ))
     }
 
     // ---- activate --------------------------------------------------------------------------------------------------
@@ -393,7 +303,11 @@ impl Drive {
                 report: Report::Live,
                 error: None,
             }),
-            Eligibility::InReview => Err(give_back(REVIEW_POLL, "the platform's review is still running")),
+            Eligibility::InReview => Err(wait_for(
+                Wait::Review,
+                backoff::poll(self.polls(Wait::Review), REVIEW_FIRST, REVIEW_LAST),
+                "the platform's review is still running",
+            )),
             Eligibility::Paused => Err(give_back(
                 self.settle(),
                 "the platform does not show it switched on yet",
@@ -598,146 +512,15 @@ impl Drive {
         }
     }
 
-    // ---- unknown outcomes ------------------------------------------------------------------------------------------
-
-    /// Finds out what every unfinished creation did, before anything else is done.
-    async fn resolve(&mut self) -> Result<(), Halt> {
-        for (id, request) in std::mem::take(&mut self.job.open_mutations) {
-            let repeatable = request.pointer("/op/op").and_then(Value::as_str) != Some("create");
-            if repeatable {
-                self.pending.ended.push((id, Ended::Void));
-            } else {
-                // Ends as the look-up says; until then it stays open.
-                self.job.open_mutations.push((id, request));
-            }
-        }
-        let unresolved: Vec<String> = self.manifest.unresolved().map(|o| o.key.clone()).collect();
-        if unresolved.is_empty() {
-            return Ok(());
-        }
-        if self.job.unknown_until.is_none() {
-            // A crash between intent and outcome: the call may have ended only just now.
-            self.pending.manifest = true;
-            self.pending.settle = Some(self.settle());
-            return Err(give_back(
-                self.settle(),
-                "an earlier call's outcome is not known; looking it up after the settle time",
-            ));
-        }
-        if !self.job.may_look {
-            return Err(give_back(
-                self.settle(),
-                "an earlier call's outcome is not known; the settle time is not over",
-            ));
-        }
-        let found = self
-            .tools
-            .platform
-            .find(&self.session, &self.manifest, &unresolved)
-            .await;
-        let found = found.map_err(|error| self.cannot_look(error))?;
-        self.adopt(&unresolved, found).await
-    }
-
-    fn cannot_look(&self, error: CallError) -> Halt {
-        match error {
-            CallError::Refused(refusal) => fail(
-                self.giving_up(),
-                LegError {
-                    platform_code: refusal.platform_code.clone(),
-                    platform_message: refusal.platform_message.clone(),
-                    ..LegError::new(
-                        ErrorClass::Unknown,
-                        "cannot-tell",
-                        format!(
-                            "whether an earlier call made something cannot be looked up: {}",
-                            refusal.message
-                        ),
-                        "mend what keeps the look-up from working, then `retry`: nothing is made twice",
-                    )
-                },
-            ),
-            CallError::Unavailable { .. } | CallError::Unclear { .. } => self.read_failed(error),
-        }
-    }
-
-    async fn adopt(&mut self, keys: &[String], found: Vec<Found>) -> Result<(), Halt> {
-        let mut surplus = Vec::new();
-        for key in keys {
-            let mut candidates: Vec<&Found> = found.iter().filter(|f| f.key == *key).collect();
-            candidates.sort_by_key(|f| (f.created_at, f.remote_id.len(), f.remote_id.clone()));
-            let Some((oldest, others)) = candidates.split_first() else {
-                continue;
-            };
-            if let Some(object) = self.manifest.objects.iter_mut().find(|o| o.key == *key) {
-                object.state = ObjectState::Created;
-                object.remote_id = Some(oldest.remote_id.clone());
-                if object.serving != Serving::None {
-                    object.serving = oldest.serving;
-                }
-                surplus.extend(others.iter().map(|f| (object.kind.clone(), (*f).clone())));
-            }
-        }
-        self.record(
-            "outcome.resolved",
-            json!({
-                "looked_for": keys,
-                "found": found.iter().map(|f| json!([f.key, f.remote_id])).collect::<Vec<_>>(),
-                "surplus": surplus.iter().map(|(_, f)| &f.remote_id).collect::<Vec<_>>(),
-            }),
-        );
-        self.manifest.revision += i64::from(!found.is_empty());
-        self.pending.manifest = true;
-        // What was not found may only not show yet: each object is looked for once more before it counts as not made.
-        if self.manifest.unresolved().next().is_some() && self.looks + 1 < LOOKS {
-            self.looks += 1;
-            self.pending.settle = Some(self.settle() / 2);
-            self.remove_surplus(surplus).await?;
-            return Err(give_back(
-                self.settle() / 2,
-                "the look-up did not find everything; looking once more before trying again",
-            ));
-        }
-        self.manifest.objects.retain(|o| o.state != ObjectState::Intended);
-        let ended = if found.is_empty() {
-            Ended::Void
-        } else {
-            Ended::Adopted
-        };
-        for (id, _) in std::mem::take(&mut self.job.open_mutations) {
-            self.pending.ended.push((id, ended));
-        }
-        self.looks = 0;
-        self.remove_surplus(surplus).await
-    }
-
-    /// Several bear the name: the oldest is kept, the others go, if they are off and never spent.
-    async fn remove_surplus(&mut self, surplus: Vec<(String, Found)>) -> Result<(), Halt> {
-        for (kind, found) in surplus {
-            if found.serving == Serving::Active || found.spent == Some(true) {
-                return Err(fail(
-                    self.giving_up(),
-                    LegError::new(
-                        ErrorClass::Unknown,
-                        "duplicate-in-use",
-                        format!(
-                            "{kind} {} bears the same name and is on or has spent",
-                            found.remote_id
-                        ),
-                        "decide by hand which one stays, then `retry`",
-                    ),
-                ));
-            }
-            let removal = self
-                .tools
-                .platform
-                .removal(&kind, &found.remote_id, &self.session.account);
-            self.send(vec![removal]).await?;
-        }
-        Ok(())
-    }
-
     // ---- small things ----------------------------------------------------------------------------------------------
+
+    /// How often it has been looked at since this wait began.
+    fn polls(&self, wait: Wait) -> i32 {
+        self.job
+            .waiting
+            .filter(|waiting| waiting.wait == wait)
+            .map_or(0, |waiting| waiting.polls + 1)
+    }
 
     fn settle(&self) -> Duration {
         self.tools.platform.traits().settle
@@ -752,8 +535,13 @@ impl Drive {
     }
 
     fn record(&mut self, action: &str, detail: Value) {
+        let record = self.record_of(action, detail);
+        self.pending.records.push(record);
+    }
+
+    fn record_of(&self, action: &str, detail: Value) -> Record {
         let key = &self.job.spec.key;
-        self.pending.records.push(Record {
+        Record {
             tenant_id: key.tenant_id.to_string(),
             entry: Entry {
                 at: self.tools.clock.stamp(),
@@ -763,7 +551,7 @@ impl Drive {
                 leg: Some(format!("{}/{}", key.platform, key.logical_campaign_key)),
                 detail,
             },
-        });
+        }
     }
 
     fn record_mutation(&mut self, id: Uuid, mutation: &Mutation, ended: Ended, came_to: Value) {
@@ -817,45 +605,5 @@ impl Drive {
                 then,
             })
             .await
-    }
-}
-
-/// The first field of `wanted` that `found` holds otherwise: its path and both values.
-fn first_difference(wanted: &Value, found: &Value) -> Option<(String, Value, Value)> {
-    let (Value::Object(w), Value::Object(f)) = (wanted, found) else {
-        return (wanted != found).then(|| (String::new(), wanted.clone(), found.clone()));
-    };
-    w.iter().find_map(|(name, value)| {
-        let other = f.get(name).unwrap_or(&Value::Null);
-        let (path, a, b) = first_difference(value, other)?;
-        Some((
-            if path.is_empty() {
-                name.clone()
-            } else {
-                format!("{name}.{path}")
-            },
-            a,
-            b,
-        ))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_difference_is_named_by_its_path() {
-        let wanted = json!({ "a": 1, "b": { "c": [1, 2] } });
-        assert_eq!(
-            first_difference(&wanted, &json!({ "a": 1, "b": { "c": [1, 2], "d": 0 }, "e": 1 })),
-            None
-        );
-        let (path, ..) = first_difference(&wanted, &json!({ "a": 1, "b": { "c": [2, 1] } })).unwrap();
-        assert_eq!(path, "b.c");
-        assert_eq!(
-            first_difference(&wanted, &json!({ "b": wanted["b"] })).unwrap().0,
-            "a"
-        );
     }
 }

@@ -161,7 +161,7 @@ impl Worker {
                 None => self.no_account(job).await,
             };
             match result {
-                Ok(Then::GiveBack { after, why }) => {
+                Ok(Then::GiveBack { after, why, .. }) => {
                     tracing::info!(after_ms = after.as_millis(), why, "given back");
                 }
                 Ok(Then::Finish { report, error }) => {

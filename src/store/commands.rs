@@ -3,6 +3,7 @@
 //! Must not send anything. A command waits here, where ops can see it, with `not_before`, attempts and the last error.
 
 use super::moves::manifest_of;
+use super::progress::Wait;
 use super::{Store, StoreError, commit, parse_json, parse_text, refused};
 use crate::domain::manifest::Manifest;
 use crate::domain::saga::{CommandKind, LegState};
@@ -66,6 +67,17 @@ pub struct Job {
     pub tenant: Tenant,
     /// The account's probe verdict, if one is kept.
     pub facts: Option<Value>,
+    /// What it was given back to wait for.
+    pub waiting: Option<Waiting>,
+}
+
+/// What a command waits for, and for how long it has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Waiting {
+    /// What for.
+    pub wait: Wait,
+    /// Looks since then.
+    pub polls: i32,
 }
 
 impl Store {
@@ -155,7 +167,7 @@ impl Store {
                     l.starts_at <= clock_timestamp() AS started,
                     m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode, m.objects,
                     m.unknown_until, coalesce(m.unknown_until <= clock_timestamp(), true) AS may_look,
-                    coalesce(m.unresolved_looks, 0) AS looks, t.document, v.verdict,
+                    coalesce(m.unresolved_looks, 0) AS looks, t.document, v.verdict, c.waiting_for, c.polls,
                     (SELECT coalesce(jsonb_agg(jsonb_build_array(u.id, u.request) ORDER BY u.intended_at), '[]')
                      FROM mutation u WHERE u.leg_id = l.id AND u.state IN ('in_flight', 'unknown')) AS open_mutations
              FROM command c JOIN leg l ON l.id = c.leg_id JOIN tenant t ON t.tenant_id = l.tenant_id
@@ -194,6 +206,10 @@ fn job(row: &sqlx::postgres::PgRow) -> Result<Job, StoreError> {
     let command_id: Uuid = row.get("id");
     let leg_id: i64 = row.get("leg_id");
     let spec: LegSpec = parse_json("leg", leg_id, "spec", row.get("spec"))?;
+    let waiting: Option<String> = row.get("waiting_for");
+    let waiting = waiting
+        .map(|text| parse_text("command", command_id, "waiting_for", &text, Wait::parse))
+        .transpose()?;
     Ok(Job {
         command_id,
         token: row.get("lease_token"),
@@ -215,6 +231,10 @@ fn job(row: &sqlx::postgres::PgRow) -> Result<Job, StoreError> {
             row.get("document"),
         )?,
         facts: row.get("verdict"),
+        waiting: waiting.map(|wait| Waiting {
+            wait,
+            polls: row.get("polls"),
+        }),
         spec,
     })
 }

@@ -18,6 +18,7 @@ pub mod moves;
 pub mod outbox;
 pub mod progress;
 pub mod tenants;
+pub mod uploads;
 pub mod views;
 
 use sqlx::migrate::Migrator;

@@ -7,7 +7,7 @@ use super::audit::Record;
 use super::moves::{self, Compose, LegReport};
 use super::{Conn, Store, StoreError, audit, commit, refused, to_json};
 use crate::domain::error::LegError;
-use crate::domain::manifest::Manifest;
+use crate::domain::manifest::{Manifest, spelled};
 use crate::domain::saga::Report;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -46,6 +46,18 @@ impl Ended {
     }
 }
 
+/// What a command waits for that is not ours to hurry. Such a wait is no attempt, and has its own back-off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The platform reviews the ads.
+    Review,
+    /// The account is being given an asset: by another leg, or the platform is transcoding it.
+    Upload,
+    /// An asset that the library does not have: a person must act.
+    Asset,
+}
+spelled!(Wait { Review = "review", Upload = "upload", Asset = "asset" });
+
 /// What happens to the command after a save.
 #[derive(Debug, Clone)]
 pub enum Then {
@@ -57,6 +69,8 @@ pub enum Then {
         after: Duration,
         /// For a person.
         why: String,
+        /// What it waits for, if not for another attempt.
+        wait: Option<Wait>,
     },
     /// Finished.
     Finish {
@@ -172,17 +186,24 @@ async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSe
     let ids: Vec<Uuid> = order.iter().map(|s| s.command_id).collect();
     let tokens: Vec<i64> = order.iter().map(|s| s.token).collect();
     let needs: Vec<f64> = order.iter().map(|s| s.needs.as_secs_f64()).collect();
-    let (mut whats, mut afters, mut whys, mut reports) = (vec![], vec![], vec![], vec![]);
+    let (mut whats, mut afters, mut whys, mut reports, mut waits) = (vec![], vec![], vec![], vec![], vec![]);
     for save in &order {
-        let (what, after, why, report) = match &save.then {
-            Then::Continue => ("continue", None, None, None),
-            Then::GiveBack { after, why } => ("back", Some(after.as_secs_f64()), Some(why.as_str()), None),
-            Then::Finish { report, .. } => ("done", None, None, Some(report.as_str())),
+        let (what, after, why, report, wait) = match &save.then {
+            Then::Continue => ("continue", None, None, None, None),
+            Then::GiveBack { after, why, wait } => (
+                "back",
+                Some(after.as_secs_f64()),
+                Some(why.as_str()),
+                None,
+                wait.map(Wait::as_str),
+            ),
+            Then::Finish { report, .. } => ("done", None, None, Some(report.as_str()), None),
         };
         whats.push(what);
         afters.push(after);
         whys.push(why);
         reports.push(report);
+        waits.push(wait);
     }
     let rows: Vec<(Uuid, i64)> = sqlx::query_as(
         "-- progress.hold
@@ -192,9 +213,14 @@ async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSe
              lease_until = CASE n.what WHEN 'continue' THEN clock_timestamp() + make_interval(secs => $8) END,
              not_before = CASE n.what WHEN 'back' THEN clock_timestamp() + make_interval(secs => n.after) ELSE c.not_before END,
              last_error = coalesce(n.why, c.last_error),
-             report = n.report
-         FROM unnest($1::uuid[], $2::bigint[], $3::float8[], $4::text[], $5::float8[], $6::text[], $7::text[])
-             AS n (id, token, needs, what, after, why, report)
+             report = n.report,
+             waiting_for = CASE n.what WHEN 'continue' THEN c.waiting_for ELSE n.wait END,
+             waiting_since = CASE WHEN n.what = 'continue' OR n.wait = c.waiting_for THEN c.waiting_since
+                                  WHEN n.wait IS NOT NULL THEN clock_timestamp() END,
+             polls = CASE WHEN n.what = 'continue' THEN c.polls WHEN n.wait = c.waiting_for THEN c.polls + 1 ELSE 0 END,
+             attempts = c.attempts - (n.wait IS NOT NULL)::int
+         FROM unnest($1::uuid[], $2::bigint[], $3::float8[], $4::text[], $5::float8[], $6::text[], $7::text[], $9::text[])
+             AS n (id, token, needs, what, after, why, report, wait)
          WHERE c.id = n.id AND c.lease_token = n.token AND c.state = 'queued' AND c.lease_until IS NOT NULL
            AND c.lease_until > clock_timestamp() + make_interval(secs => n.needs)
          RETURNING c.id, c.lease_token",
@@ -207,6 +233,7 @@ async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSe
     .bind(whys)
     .bind(reports)
     .bind(lease.as_secs_f64())
+    .bind(waits)
     .fetch_all(conn)
     .await
     .map_err(refused("progress.hold"))?;

@@ -8,6 +8,8 @@ use crate::bus::BusConfig;
 use crate::bus::admin::TopicSpec;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
+use crate::health::assets::Library;
+use crate::health::content;
 use crate::outbound::Outbound;
 use crate::platform::{self, Platform};
 use crate::service::gate::GateConfig;
@@ -19,6 +21,7 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// What the rest is made of.
 #[derive(Clone)]
@@ -35,6 +38,8 @@ pub struct Wiring {
     pub outbound: Outbound,
     /// Who rings whom.
     pub pokes: Pokes,
+    /// Where assets and their content are.
+    pub library: Library,
 }
 
 impl Wiring {
@@ -66,6 +71,7 @@ impl Wiring {
             max_message_bytes: config.kafka.max_message_bytes,
         };
         let pokes = Pokes::new(platform::all().iter().map(|p| p.name()));
+        let library = library(&config, outbound.clone());
         Ok(Self {
             config: Arc::new(config),
             clock: Arc::new(SystemClock),
@@ -73,6 +79,7 @@ impl Wiring {
             bus,
             outbound,
             pokes,
+            library,
         })
     }
 
@@ -110,8 +117,6 @@ impl Wiring {
             base_urls: self.base_urls(),
             ga4_admin: trim(&self.config.ga4.admin_base_url),
             ga4_data: trim(&self.config.ga4.data_base_url),
-            asset_library: trim(&self.config.asset_library.base_url),
-            asset_credential: self.config.asset_library.credential.clone(),
             verdict_ttl_s: self.config.gate.verdict_ttl_s,
             recheck: Duration::from_secs(self.config.gate.recheck_s),
         }
@@ -163,5 +168,19 @@ impl Wiring {
             .map(|name| plain(name.to_owned())),
         );
         topics
+    }
+}
+
+/// The asset library; what is fetched from it may take up twice the largest content in memory.
+fn library(config: &Config, outbound: Outbound) -> Library {
+    let settings = &config.asset_library;
+    let units = content::units(settings.max_content_bytes).saturating_mul(2);
+    Library {
+        outbound,
+        base_url: settings.base_url.trim_end_matches('/').to_owned(),
+        credential: settings.credential.clone(),
+        content_hosts: settings.content_hosts.clone(),
+        max_content_bytes: settings.max_content_bytes,
+        room: Arc::new(Semaphore::new(units as usize)),
     }
 }

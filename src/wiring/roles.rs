@@ -59,6 +59,7 @@ impl Wiring {
             clock: self.clock.clone(),
             pokes: self.pokes.clone(),
             config: self.gate(),
+            library: self.library.clone(),
         }
     }
 
@@ -103,6 +104,8 @@ impl Wiring {
                 platform,
                 committer,
                 clock: self.clock.clone(),
+                store: self.store.clone(),
+                library: self.library.clone(),
             },
             store: self.store.clone(),
             outbound: self.outbound.clone(),

@@ -6,8 +6,8 @@ use super::{Findings, Gatekeeper, PATIENCE};
 use crate::domain::gate::{Check, Outcome};
 use crate::domain::plan::Plan;
 use crate::domain::spec::LegSpec;
+use crate::health::Unknown;
 use crate::health::assets::Lookup;
-use crate::health::{Unknown, assets};
 use crate::retry;
 use futures::{StreamExt, stream};
 use std::collections::BTreeSet;
@@ -23,11 +23,10 @@ impl Gatekeeper {
             .map(str::to_owned)
             .collect();
         let tenant = &plan.tenant_id;
-        let (url, credential) = (&self.config.asset_library, &self.config.asset_credential);
         let looked: Vec<(String, Result<Lookup, Unknown>)> = stream::iter(ids)
             .map(|id| async move {
-                let fetch = || assets::fetch(&self.outbound, url, credential, tenant, &id);
-                let found = retry::look(PATIENCE, |_| true, fetch).await;
+                let lookup = || self.library.lookup(tenant, &id);
+                let found = retry::look(PATIENCE, |_| true, lookup).await;
                 (id, found)
             })
             .buffer_unordered(LOOKUPS)

@@ -17,6 +17,7 @@ use crate::domain::plan::Plan;
 use crate::domain::saga::Saga;
 use crate::domain::spec::{Asset, LegSpec, leg_specs};
 use crate::domain::tenant::Account;
+use crate::health::assets::Library;
 use crate::outbound::Outbound;
 use crate::platform::{self, Platform, Session};
 use crate::store::gate::{GateJob, GateResult};
@@ -47,10 +48,6 @@ pub struct GateConfig {
     pub ga4_admin: String,
     /// GA4 Data API.
     pub ga4_data: String,
-    /// The asset library.
-    pub asset_library: String,
-    /// Its credential.
-    pub asset_credential: String,
     /// How long verdicts are shared, seconds.
     pub verdict_ttl_s: i64,
     /// How often a blocked execution is looked at unasked.
@@ -69,6 +66,8 @@ pub struct Gatekeeper {
     pub pokes: Pokes,
     /// Where it asks.
     pub config: GateConfig,
+    /// Where assets are.
+    pub library: Library,
 }
 
 /// What the checks found besides their verdicts.

@@ -1,0 +1,163 @@
+//! What the platform really holds, against what should be there: nothing is switched on before this has passed.
+//!
+//! Must not send anything, except to pause what should never have been on.
+
+use super::{Drive, Halt, fail, give_back};
+use crate::domain::error::{ErrorClass, LegError};
+use crate::domain::manifest::{Desired, Serving};
+use crate::domain::saga::Report;
+use crate::domain::tracking;
+use crate::platform::{Eligibility, Goal, Reading};
+use crate::store::progress::Then;
+use serde_json::{Value, json};
+
+/// How often a built leg is read again before what is missing there counts as missing.
+const READ_BACK_TRIES: i32 = 8;
+
+impl Drive {
+    /// Reads back what the platform really holds and checks that.
+    pub(super) async fn verify(&mut self, desired: &[Desired]) -> Result<Then, Halt> {
+        let reading = self.read().await?;
+        for wanted in desired {
+            let Some(seen) = reading.objects.iter().find(|o| o.key == wanted.key) else {
+                let what = format!("the platform does not show {} yet", wanted.key);
+                if self.job.attempts < READ_BACK_TRIES {
+                    return Err(give_back(self.settle() / 2, what));
+                }
+                return Err(fail(
+                    Report::Failed,
+                    LegError::new(
+                        ErrorClass::Validation,
+                        "read-back-missing",
+                        what,
+                        "see the platform's own screens whether it is there; `retry` builds what is missing",
+                    ),
+                ));
+            };
+            if wanted.switchable && seen.serving == Serving::Active {
+                return self.born_active(&wanted.key).await;
+            }
+            if let Some((field, wanted, found)) = first_difference(&wanted.fields, &seen.fields) {
+                return Err(fail(
+                    Report::Failed,
+                    LegError {
+                        field: Some(format!("{}.{field}", seen.key)),
+                        ..LegError::new(
+                            ErrorClass::Validation,
+                            "read-back-differs",
+                            format!(
+                                "{}.{field} should be {wanted} and the platform holds {found}",
+                                seen.key
+                            ),
+                            "correct the plan so that the platform keeps it as it is, then `retry`",
+                        )
+                    },
+                ));
+            }
+        }
+        self.check_tracking(&reading)?;
+        if let Eligibility::Disapproved(finding) = reading.eligibility {
+            return Err(fail(Report::Failed, *finding));
+        }
+        self.pending.spec_applied = true;
+        Ok(Then::Finish {
+            report: Report::Built,
+            error: None,
+        })
+    }
+
+    fn check_tracking(&mut self, reading: &Reading) -> Result<(), Halt> {
+        let rule = self.tools.platform.traits().tracking;
+        let campaign = self.manifest.campaign_id().unwrap_or_default().to_owned();
+        match tracking::check(rule, reading.auto_tagging, &campaign, &reading.tracking) {
+            Ok(mode) => {
+                self.manifest.tracking_mode = Some(mode);
+                self.pending.manifest = true;
+                self.record(
+                    "tracking.verified",
+                    json!({ "tracking_mode": mode, "places": reading.tracking.len() }),
+                );
+                Ok(())
+            }
+            Err(violations) => {
+                let all: Vec<String> = violations
+                    .iter()
+                    .map(|v| format!("{} {}: {}", v.object, v.field, v.what))
+                    .collect();
+                self.record("tracking.refused", json!({ "violations": all }));
+                Err(fail(
+                    Report::Failed,
+                    LegError {
+                        field: violations.first().map(|v| format!("{}.{}", v.object, v.field)),
+                        ..LegError::new(
+                            ErrorClass::Validation,
+                            "tracking-qc",
+                            all.join("; "),
+                            "nothing was switched on; correct the tracking and `retry`",
+                        )
+                    },
+                ))
+            }
+        }
+    }
+
+    /// Something that was made paused is on: off with it at once, then a person must look.
+    async fn born_active(&mut self, key: &str) -> Result<Then, Halt> {
+        for object in &mut self.manifest.objects {
+            if object.serving == Serving::Paused {
+                object.serving = Serving::Active;
+            }
+        }
+        self.pending.manifest = true;
+        self.reach(Goal::Paused, &[]).await?;
+        Err(fail(
+            Report::Failed,
+            LegError::new(
+                ErrorClass::Validation,
+                "not-paused",
+                format!("{key} was on although it was made paused; it was paused at once"),
+                "find out who switched it on, then `retry`",
+            ),
+        ))
+    }
+}
+
+/// The first field of `wanted` that `found` holds otherwise: its path and both values.
+fn first_difference(wanted: &Value, found: &Value) -> Option<(String, Value, Value)> {
+    let (Value::Object(w), Value::Object(f)) = (wanted, found) else {
+        return (wanted != found).then(|| (String::new(), wanted.clone(), found.clone()));
+    };
+    w.iter().find_map(|(name, value)| {
+        let other = f.get(name).unwrap_or(&Value::Null);
+        let (path, a, b) = first_difference(value, other)?;
+        Some((
+            if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{name}.{path}")
+            },
+            a,
+            b,
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_named_by_its_path() {
+        let wanted = json!({ "a": 1, "b": { "c": [1, 2] } });
+        assert_eq!(
+            first_difference(&wanted, &json!({ "a": 1, "b": { "c": [1, 2], "d": 0 }, "e": 1 })),
+            None
+        );
+        let (path, ..) = first_difference(&wanted, &json!({ "a": 1, "b": { "c": [2, 1] } })).unwrap();
+        assert_eq!(path, "b.c");
+        assert_eq!(
+            first_difference(&wanted, &json!({ "b": wanted["b"] })).unwrap().0,
+            "a"
+        );
+    }
+}
