@@ -35,7 +35,6 @@ pub struct Content {
 
 impl Content {
     /// The bytes, and what must live as long as they do.
-    #[must_use]
     pub fn into_parts(self) -> (Vec<u8>, OwnedSemaphorePermit) {
         (self.bytes, self.room)
     }

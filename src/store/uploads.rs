@@ -276,7 +276,7 @@ async fn claim(
              FROM held h WHERE a.id = h.id AND h.state <> 'ready' AND NOT h.refused_now AND h.busy IS NOT TRUE
              RETURNING a.id, a.lease_token)
          SELECT h.id, h.content, h.state, h.refs, h.error, h.upload, h.looks, h.sends, h.sent_at IS NOT NULL AS sent,
-                h.wait_s, k.lease_token AS token,
+                h.refused_now, h.wait_s, k.lease_token AS token,
                 coalesce(extract(epoch FROM clock_timestamp() - h.processing_since), 0)::float8 AS processing_s
          FROM held h LEFT JOIN claimed k ON k.id = h.id",
     )
@@ -302,9 +302,10 @@ fn standing(row: &sqlx::postgres::PgRow) -> Result<Standing, StoreError> {
         Duration::try_from_secs_f64(seconds.unwrap_or_default().max(0.0)).unwrap_or_default()
     };
     let Some(token) = token else {
+        let refused: bool = row.get("refused_now");
         return Ok(match (state.as_str(), row.get::<Option<Value>, _>("error")) {
             ("ready", _) => Standing::Ready(refs),
-            ("failed", Some(error)) => {
+            (_, Some(error)) if refused => {
                 Standing::Failed(Box::new(parse_json("platform_asset", id, "error", error)?))
             }
             (_, _) => Standing::Later(seconds("wait_s")),

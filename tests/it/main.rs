@@ -12,3 +12,4 @@ mod stream;
 mod support;
 mod surroundings;
 mod tidy;
+mod uploads;

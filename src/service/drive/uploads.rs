@@ -41,7 +41,13 @@ type Refs = BTreeMap<String, String>;
 enum Came {
     Ready(Refs),
     Later(Duration, String),
-    Failed(LegError),
+    Failed(Box<LegError>),
+}
+
+impl Came {
+    fn failed(error: LegError) -> Self {
+        Self::Failed(Box::new(error))
+    }
 }
 
 /// A claimed upload being dealt with.
@@ -91,7 +97,7 @@ impl Drive {
         for (content, standing) in standings {
             match standing {
                 Standing::Ready(refs) => came.push((content, Came::Ready(refs))),
-                Standing::Failed(error) => came.push((content, Came::Failed(*error))),
+                Standing::Failed(error) => came.push((content, Came::Failed(error))),
                 Standing::Later(after) => {
                     let why = "the account is being given an asset".to_owned();
                     came.push((content, Came::Later(after.min(ELSEWHERE), why)));
@@ -166,7 +172,7 @@ impl Drive {
                 Came::Ready(refs) => {
                     known.insert(content, refs);
                 }
-                Came::Failed(error) => refused = Some(error),
+                Came::Failed(error) => refused = Some(*error),
                 Came::Later(after, why) => {
                     later = match later {
                         Some(sooner) if sooner.0 <= after => Some(sooner),
@@ -209,7 +215,7 @@ impl Dealing<'_> {
                 ),
                 "look in the platform's library whether the asset is there, then tell the operators",
             );
-            return self.keep(None, Came::Failed(error)).await;
+            return self.keep(None, Came::failed(error)).await;
         };
         match self.claim.stage {
             Stage::Unsent => self.send(upload).await,
@@ -233,7 +239,7 @@ impl Dealing<'_> {
             Err(CallError::Refused(error)) if self.claim.stage == Stage::Processing => {
                 // The platform could not make anything of it.
                 self.note(json!({ "asset": self.asset_id, "error": error }), "asset.refused");
-                let came = Came::Failed(*error.clone());
+                let came = Came::Failed(error.clone());
                 return self.settle_failed(*error, came).await.map(Some);
             }
             Err(CallError::Refused(error)) => {
@@ -250,7 +256,7 @@ impl Dealing<'_> {
                         "mend what keeps the look-up from working, then `retry`: nothing is uploaded twice",
                     )
                 };
-                return self.keep(None, Came::Failed(error)).await.map(Some);
+                return self.keep(None, Came::failed(error)).await.map(Some);
             }
             Err(CallError::Unavailable { why, after }) => {
                 let after = self.later(after);
@@ -296,7 +302,7 @@ impl Dealing<'_> {
         };
         let after = backoff::poll(polls, PROCESSING_FIRST, PROCESSING_LAST);
         let came = if since > PROCESSING_LIMIT {
-            Came::Failed(LegError::new(
+            Came::failed(LegError::new(
                 ErrorClass::Validation,
                 "asset-processing",
                 format!(
@@ -374,18 +380,18 @@ impl Dealing<'_> {
             {
                 return Ok(Ok(asset));
             }
-            Ok(Lookup::Ready(_)) => Came::Failed(asset_missing(
+            Ok(Lookup::Ready(_)) => Came::failed(asset_missing(
                 "asset-changed",
                 format!(
                     "the content of {} has changed since the launch was checked",
                     self.asset_id
                 ),
             )),
-            Ok(Lookup::Processing) => Came::Failed(asset_missing(
+            Ok(Lookup::Processing) => Came::failed(asset_missing(
                 "asset-processing",
                 format!("{} is still being processed in the asset library", self.asset_id),
             )),
-            Ok(Lookup::Missing) => Came::Failed(asset_missing(
+            Ok(Lookup::Missing) => Came::failed(asset_missing(
                 "asset-missing",
                 format!("{} is not in the asset library any more", self.asset_id),
             )),
@@ -400,13 +406,13 @@ impl Dealing<'_> {
             "asset.not_fetched",
         );
         let came = match error {
-            NoContent::Refused(why) => Came::Failed(LegError::new(
+            NoContent::Refused(why) => Came::failed(LegError::new(
                 ErrorClass::Validation,
                 "asset-content",
                 why,
                 "mend the asset in the library, or the asset_library configuration, then `retry`",
             )),
-            NoContent::Broken(why) => Came::Failed(asset_missing("asset-content", why)),
+            NoContent::Broken(why) => Came::failed(asset_missing("asset-content", why)),
             NoContent::Later(why) => Came::Later(self.later(None), why),
         };
         self.settle_as("intended", None, came).await
@@ -431,7 +437,7 @@ impl Dealing<'_> {
             }
             Err(CallError::Refused(error)) => {
                 self.sent_as(upload, "refused", json!({ "error": error }));
-                let came = Came::Failed(*error.clone());
+                let came = Came::Failed(error.clone());
                 match error.class {
                     // The content is what it does not like: it will not like it from another leg either.
                     ErrorClass::Validation | ErrorClass::Policy | ErrorClass::AssetMissing => {

@@ -5,7 +5,7 @@
 
 use campaign_execution::bus::consumer::Delivery;
 use campaign_execution::config::{self, Config};
-use campaign_execution::platform;
+use campaign_execution::platform::{self, Platform};
 use campaign_execution::sandbox::{self, Options, Running};
 use campaign_execution::service::worker::Worker;
 use campaign_execution::store::intake::Decision;
@@ -15,6 +15,7 @@ use campaign_execution::wiring::Wiring;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -63,8 +64,19 @@ impl App {
         app
     }
 
+    /// The same with adapters that a test has changed.
+    pub async fn start_with(change: impl Fn(Arc<dyn Platform>) -> Arc<dyn Platform>) -> Self {
+        let app = Self::bare_with(change).await;
+        app.onboard(|_| ()).await;
+        app
+    }
+
     /// The same without a tenant.
     pub async fn bare() -> Self {
+        Self::bare_with(|platform| platform).await
+    }
+
+    async fn bare_with(change: impl Fn(Arc<dyn Platform>) -> Arc<dyn Platform>) -> Self {
         let database = create_database().await;
         let running = sandbox::start(Options {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -82,7 +94,7 @@ impl App {
         wiring.store.migrate().await.expect("migrations");
         let workers = platform::all()
             .into_iter()
-            .map(|p| wiring.worker_of(p).0)
+            .map(|p| wiring.worker_of(change(p)).0)
             .collect();
         Self {
             url: format!("http://{}", running.addr),
@@ -254,6 +266,7 @@ impl App {
             "UPDATE command SET not_before = clock_timestamp(), lease_until = NULL WHERE state = 'queued'",
             "UPDATE execution_manifest SET unknown_until = clock_timestamp() WHERE unknown_until IS NOT NULL",
             "UPDATE execution SET gate_at = clock_timestamp(), gate_lease = NULL",
+            "UPDATE platform_asset SET lease_until = NULL, unknown_until = clock_timestamp() WHERE state <> 'ready'",
             "UPDATE leg SET watch_at = clock_timestamp() WHERE watch_at IS NOT NULL",
             "DELETE FROM probe_verdict",
         ] {

@@ -4,3 +4,4 @@
 pub mod app;
 pub mod plans;
 pub mod process;
+pub mod shelf;
