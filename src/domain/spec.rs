@@ -75,6 +75,18 @@ impl LegSpec {
         refs.get(field).map(String::as_str)
     }
 
+    /// Whether the campaign shall look the same. When it was approved and what it is called make no difference: a name
+    /// once given is kept.
+    #[must_use]
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let renamed = Self {
+            campaign_name: self.campaign_name.clone(),
+            approved_at: self.approved_at,
+            ..other.clone()
+        };
+        *self == renamed
+    }
+
     /// Every asset that an ad names, each once, in the plan's order.
     #[must_use]
     pub fn asset_ids(&self) -> Vec<&str> {

@@ -229,7 +229,7 @@ impl Intake {
                 self.pokes.gate.notify_one();
                 Ok(())
             }
-            Taken::AmendedTooLate | Taken::Older { .. } => Ok(()),
+            Taken::Fenced { .. } | Taken::Older { .. } => Ok(()),
             Taken::OtherPlan { plan_id } => Err(vec![Invalid::at(
                 "/plan_version",
                 format!(

@@ -2,9 +2,11 @@
 //!
 //! Must not judge (domain::gate does) nor ask anybody (service::gate does).
 
+use super::amend::{self, Came};
 use super::audit::{Entry, Record};
 use super::moves::{Compose, ExecutionRow, Moves};
 use super::outbox::{self, Message};
+use super::withdraw::{self, Queued};
 use super::{Conn, Store, StoreError, audit, commit, parse_text, refused, to_json};
 use crate::domain::gate::{Check, Outcome};
 use crate::domain::saga::Saga;
@@ -114,6 +116,11 @@ impl Store {
         now: &str,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
+        // Commands come before executions in the lock order, and opening may change what is launched already.
+        let (older, queued) = match &result {
+            GateResult::Open { .. } => reach(&mut tx, job).await?,
+            GateResult::Closed { .. } => (None, Vec::new()),
+        };
         let (gate, again_in) = match &result {
             GateResult::Closed {
                 blocked, again_in, ..
@@ -126,7 +133,7 @@ impl Store {
         let held = sqlx::query(
             "-- gate.record
              UPDATE execution SET gate = $3, gate_lease = NULL, gate_at = clock_timestamp() + make_interval(secs => $4),
-                    gate_opened_at = CASE WHEN $3 = 'open' THEN clock_timestamp() END
+                    gate_opened_at = CASE WHEN $3 = 'open' THEN clock_timestamp() ELSE gate_opened_at END
              WHERE id = $1 AND gate_token = $2 AND gate IN ('pending', 'blocked')",
         )
         .bind(job.execution_id)
@@ -141,6 +148,7 @@ impl Store {
         }
         let changed = record_checks(&mut tx, job.execution_id, checks).await?;
         let opened = matches!(result, GateResult::Open { .. });
+        let mut came = Came::Applied { legs: 0 };
         match result {
             GateResult::Closed { messages, ask, .. } => {
                 if let Some(what_to_do) = ask {
@@ -148,8 +156,16 @@ impl Store {
                 }
                 outbox::put(&mut tx, &messages).await?;
             }
-            GateResult::Open { saga, legs } => open(&mut tx, compose, job, saga, &legs).await?,
+            GateResult::Open { saga, legs } => {
+                came = enter(&mut tx, compose, (job, older), saga, (&legs, &queued)).await?;
+                settle_gate(&mut tx, job, &came).await?;
+            }
         }
+        let gate = match came {
+            Came::Applied { .. } => gate,
+            Came::Busy { .. } => "pending",
+            Came::Fenced => "fenced",
+        };
         if changed || opened {
             let record = Record {
                 tenant_id: job.tenant_id.clone(),
@@ -159,7 +175,7 @@ impl Store {
                     action: format!("gate.{gate}"),
                     plan_version: Some(job.plan_version.clone()),
                     leg: None,
-                    detail: json!({ "checks": checks }),
+                    detail: json!({ "checks": checks, "came_to": came.words() }),
                 },
             };
             audit::append(&mut tx, &[record]).await?;
@@ -252,6 +268,85 @@ async fn ask_for_approval(conn: &mut Conn, job: &GateJob, what_to_do: &str) -> R
     .execute(conn)
     .await
     .map_err(refused("gate.ask"))?;
+    Ok(())
+}
+
+/// Locks the commands of what an opening gate may change: its own execution, launched before, and the older version that it
+/// supersedes. That one's id, if there is one.
+async fn reach(conn: &mut Conn, job: &GateJob) -> Result<(Option<i64>, Vec<Queued>), StoreError> {
+    let older: Option<i64> = match job.payload.get("supersedes").and_then(Value::as_str) {
+        None => None,
+        Some(version) => sqlx::query_scalar(
+            "-- gate.older
+             SELECT o.id FROM execution o JOIN execution n ON n.id = $1
+             WHERE o.tenant_id = n.tenant_id AND o.plan_id = n.plan_id AND o.plan_version = $2 AND o.id <> n.id
+               AND n.saga IS NULL AND o.superseded_by IS NULL",
+        )
+        .bind(job.execution_id)
+        .bind(version)
+        .fetch_optional(&mut *conn)
+        .await
+        .map_err(refused("gate.older"))?,
+    };
+    let mut ids: Vec<i64> = older.into_iter().chain([job.execution_id]).collect();
+    ids.sort_unstable();
+    let queued = withdraw::lock(conn, &ids).await?;
+    sqlx::query("-- gate.reach\nSELECT id FROM execution WHERE id = ANY($1) ORDER BY id FOR UPDATE")
+        .bind(ids)
+        .execute(conn)
+        .await
+        .map_err(refused("gate.reach"))?;
+    Ok((older, queued))
+}
+
+/// The gate is open: for a launch, for a launch that takes an older version's campaigns over, or for another payload of what
+/// is launched already.
+async fn enter(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    (job, older): (&GateJob, Option<i64>),
+    saga: Saga,
+    (legs, queued): (&[(LegSpec, u8)], &[Queued]),
+) -> Result<Came, StoreError> {
+    let launched: bool = sqlx::query_scalar("-- gate.launched\nSELECT saga IS NOT NULL FROM execution WHERE id = $1")
+        .bind(job.execution_id)
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(refused("gate.launched"))?;
+    match (launched, older) {
+        (true, _) => amend::amend(conn, compose, job, &saga, (legs, queued)).await,
+        (false, Some(older)) => amend::supersede(conn, compose, (job, older), &saga, (legs, queued)).await,
+        (false, None) => {
+            open(conn, compose, job, saga, legs).await?;
+            Ok(Came::Applied { legs: legs.len() })
+        }
+    }
+}
+
+/// What the opened gate came to: the payload is in force, or asked again when the workers are done, or refused for good.
+async fn settle_gate(conn: &mut Conn, job: &GateJob, came: &Came) -> Result<(), StoreError> {
+    let query = match came {
+        Came::Applied { .. } => {
+            "-- gate.applied
+             UPDATE execution SET applied_payload = payload, applied_hash = payload_hash,
+                    applied_approved_at = approved_at, applied_approved_by = approved_by WHERE id = $1"
+        }
+        Came::Busy { .. } => {
+            "-- gate.busy
+             UPDATE execution SET gate = 'pending', gate_at = clock_timestamp() + interval '250 milliseconds' WHERE id = $1"
+        }
+        Came::Fenced => {
+            "-- gate.fenced
+             UPDATE execution SET payload = coalesce(applied_payload, payload), payload_hash = coalesce(applied_hash,
+                    payload_hash), approved_at = coalesce(applied_approved_at, approved_at),
+                    approved_by = coalesce(applied_approved_by, approved_by) WHERE id = $1"
+        }
+    };
+    sqlx::query(query)
+        .bind(job.execution_id)
+        .execute(conn)
+        .await
+        .map_err(refused("gate.settle"))?;
     Ok(())
 }
 

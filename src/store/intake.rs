@@ -4,7 +4,8 @@
 
 use super::audit::{Entry, Record};
 use super::outbox::{self, Message};
-use super::{Conn, Store, StoreError, audit, commit, refused};
+use super::{Conn, Store, StoreError, audit, commit, parse_json, refused};
+use crate::domain::saga::{Direction, Saga};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -43,10 +44,13 @@ pub enum Taken {
     New,
     /// The same content as before: nothing to do, except to ask a closed gate again.
     Again,
-    /// Other content, approved later, before anything was launched: it replaced the earlier one.
+    /// Other content, approved later: it replaces the earlier one when it has passed the gate.
     Amended,
-    /// Other content, approved later, after the launch began: held for a person.
-    AmendedTooLate,
+    /// Other content, approved later, of a version that was rolled back, or whose campaigns a newer version has.
+    Fenced {
+        /// Why it changes nothing.
+        why: &'static str,
+    },
     /// Other content, approved earlier than what we have: it must not revert it.
     Older {
         /// When ours was approved.
@@ -66,7 +70,7 @@ impl Taken {
             Self::New => "plan.accepted",
             Self::Again => "plan.seen_again",
             Self::Amended => "plan.amended",
-            Self::AmendedTooLate => "plan.amendment_held",
+            Self::Fenced { .. } => "plan.amendment_refused",
             Self::Older { .. } => "plan.older_refused",
             Self::OtherPlan { .. } => "plan.other_plan_refused",
         }
@@ -116,7 +120,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let row = sqlx::query(
             "-- intake.decide_on
-             SELECT id, payload_hash, gate FROM execution
+             SELECT id, payload_hash, gate, saga IS NOT NULL AS launched FROM execution
              WHERE tenant_id = $1 AND plan_version = $2 AND ($3::text IS NULL OR plan_id = $3) FOR UPDATE",
         )
         .bind(&decision.tenant_id)
@@ -157,10 +161,40 @@ impl Store {
         .execute(&mut *tx)
         .await
         .map_err(refused("intake.decided_gate"))?;
+        if !decision.approve && row.get::<bool, _>("launched") {
+            // What is launched stays as it is; only the amendment is refused.
+            drop_amendment(&mut tx, execution_id).await?;
+        }
         audit::append(&mut tx, &[decision.record(resolution)]).await?;
         commit(tx, "intake.decide").await?;
         Ok(Some(Decided::Recorded))
     }
+}
+
+/// Forgets a payload that was not applied: the one in force is in force.
+pub(crate) async fn drop_amendment(conn: &mut Conn, execution_id: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- intake.drop_amendment
+         UPDATE execution SET gate = 'open', gate_lease = NULL, gate_token = gate_token + 1,
+                payload = coalesce(applied_payload, payload), payload_hash = coalesce(applied_hash, payload_hash),
+                approved_at = coalesce(applied_approved_at, approved_at),
+                approved_by = coalesce(applied_approved_by, approved_by)
+         WHERE id = $1 AND saga IS NOT NULL",
+    )
+    .bind(execution_id)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("intake.drop_amendment"))?;
+    sqlx::query(
+        "-- intake.drop_touchpoints
+         UPDATE touchpoint SET resolved_at = clock_timestamp(), resolution = 'superseded'
+         WHERE execution_id = $1 AND kind = 'launch_approval' AND resolved_at IS NULL",
+    )
+    .bind(execution_id)
+    .execute(conn)
+    .await
+    .map_err(refused("intake.drop_touchpoints"))?;
+    Ok(())
 }
 
 /// A person's decision on a launch.
@@ -223,7 +257,7 @@ async fn take(conn: &mut Conn, plan: &NewPlan) -> Result<(Taken, Record), StoreE
     let seen = inbox(conn, "plan.approved", &key, plan.event_id.as_deref()).await?;
     let existing = sqlx::query(
         "-- intake.existing
-         SELECT id, plan_id, payload_hash, approved_at, gate FROM execution
+         SELECT id, plan_id, payload_hash, approved_at, gate, saga, superseded_by IS NOT NULL AS superseded FROM execution
          WHERE tenant_id = $1 AND plan_version = $2 FOR UPDATE",
     )
     .bind(&plan.tenant_id)
@@ -294,7 +328,7 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
     let id: i64 = row.get("id");
     let plan_id: String = row.get("plan_id");
     let ours: DateTime<Utc> = row.get("approved_at");
-    let (hash, gate): (String, String) = (row.get("payload_hash"), row.get("gate"));
+    let hash: String = row.get("payload_hash");
     if plan_id != plan.plan_id {
         return Ok(Taken::OtherPlan { plan_id });
     }
@@ -313,8 +347,8 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
     if plan.approved_at <= ours {
         return Ok(Taken::Older { ours });
     }
-    if gate == "open" {
-        return hold_amendment(conn, plan, id).await;
+    if let Some(why) = fenced(row)? {
+        return Ok(Taken::Fenced { why });
     }
     sqlx::query(
         "-- intake.amend
@@ -342,17 +376,16 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
     Ok(Taken::Amended)
 }
 
-async fn hold_amendment(conn: &mut Conn, plan: &NewPlan, execution_id: i64) -> Result<Taken, StoreError> {
-    sqlx::query(
-        "-- intake.hold_amendment
-         INSERT INTO touchpoint (execution_id, kind, payload_hash, what_to_do) VALUES ($1, 'amendment', $2,
-            'an amended payload came after the launch began; publish it as a new plan version that supersedes this one')
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(execution_id)
-    .bind(&plan.payload_hash)
-    .execute(conn)
-    .await
-    .map_err(refused("intake.hold_amendment"))?;
-    Ok(Taken::AmendedTooLate)
+/// Why a payload approved later changes nothing any more; none: it may.
+fn fenced(row: &sqlx::postgres::PgRow) -> Result<Option<&'static str>, StoreError> {
+    if row.get::<bool, _>("superseded") {
+        return Ok(Some("a newer plan version has taken its campaigns over"));
+    }
+    let Some(saga) = row.get::<Option<Value>, _>("saga") else {
+        return Ok(None);
+    };
+    let id: i64 = row.get("id");
+    let saga: Saga = parse_json("execution", id, "saga", saga)?;
+    Ok((saga.direction == Direction::Back && !saga.may_start_anew())
+        .then_some("it was rolled back: publish a new plan version"))
 }

@@ -9,6 +9,7 @@
 //! Lock order, so that two writers cannot wait for each other: `command`, `execution` (by id), `leg`,
 //! `execution_manifest`, `mutation`, `touchpoint`, `outbox`, and last `audit_head` (by tenant).
 
+mod amend;
 pub mod audit;
 pub mod commands;
 pub mod control;
@@ -20,6 +21,7 @@ pub mod progress;
 pub mod tenants;
 pub mod uploads;
 pub mod views;
+mod withdraw;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};

@@ -230,7 +230,7 @@ impl Moves {
     }
 
     /// Writes the legs that moved, the last state of each.
-    async fn write_legs(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
+    pub(crate) async fn write_legs(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
         let mut last: std::collections::BTreeMap<i64, LegRow> = std::collections::BTreeMap::new();
         for leg in self.moved.drain(..) {
             last.insert(leg.id, leg);
@@ -577,8 +577,8 @@ pub(crate) async fn apply_reports(
     Ok(records)
 }
 
-/// The legs of a batch, locked.
-async fn leg_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<LegRow>, StoreError> {
+/// These legs, locked.
+pub(crate) async fn leg_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<LegRow>, StoreError> {
     let rows = sqlx::query(
         "-- moves.leg_rows
          SELECT id, platform, logical_campaign_key, position, state, attempt FROM leg WHERE id = ANY($1)

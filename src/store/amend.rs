@@ -1,0 +1,663 @@
+//! A launched execution gets another payload, or a newer version takes its campaigns over (and gives them back).
+//!
+//! Everything here happens in the transaction in which the gate opened for the new payload, or in which the newer version
+//! is rolled back. A leg is changed only while no worker holds its command; where one does, nothing is changed and the gate
+//! is asked again. Must not decide what a leg becomes (domain::saga does) nor what is different (domain::spec does).
+
+use super::gate::GateJob;
+use super::moves::{self, Compose, ExecutionRow, LegRow, Moves};
+use super::withdraw::{self, Queued};
+use super::{Conn, StoreError, parse_json, parse_text, refused, to_json};
+use crate::domain::ids::campaign_name;
+use crate::domain::saga::{Amendment, CommandKind, Direction, LegState, Saga};
+use crate::domain::spec::LegSpec;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::Row;
+use std::collections::{HashMap, HashSet};
+
+/// What became of a new payload.
+pub(crate) enum Came {
+    /// Its changes are on their way.
+    Applied {
+        /// Legs that change, join, leave or were taken over.
+        legs: usize,
+    },
+    /// Workers hold commands of so many legs that would change; nothing was changed.
+    Busy {
+        /// How many.
+        legs: usize,
+    },
+    /// The execution was rolled back: its payload cannot be changed any more.
+    Fenced,
+}
+
+impl Came {
+    /// For the audit log.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Applied { legs } => format!("{legs} legs changed"),
+            Self::Busy { legs } => format!("workers hold the commands of {legs} legs: asked again"),
+            Self::Fenced => "the execution was rolled back: its payload stays as it was".to_owned(),
+        }
+    }
+}
+
+/// A leg as it is.
+struct Existing {
+    row: LegRow,
+    spec: LegSpec,
+}
+
+/// What a new payload means for the legs there are.
+#[derive(Default)]
+struct Changes {
+    /// (place among the existing, its new spec)
+    change: Vec<(usize, LegSpec)>,
+    /// Places among the existing.
+    leave: Vec<usize>,
+    join: Vec<(LegSpec, u8)>,
+    /// Every existing leg's place in the new plan, where it has one.
+    ordinals: Vec<(i64, i32)>,
+}
+
+/// Applies a new payload to an execution that was launched. Its commands and its row are locked.
+pub(crate) async fn amend(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    job: &GateJob,
+    wanted: &Saga,
+    (legs, queued): (&[(LegSpec, u8)], &[Queued]),
+) -> Result<Came, StoreError> {
+    let mut executions = moves::lock(conn, &[job.execution_id]).await?;
+    let Some(execution) = executions.first_mut() else {
+        return Ok(Came::Fenced);
+    };
+    let anew = execution.saga.may_start_anew();
+    if execution.saga.direction == Direction::Back && !anew {
+        return Ok(Came::Fenced);
+    }
+    let mut existing = existing(conn, job.execution_id).await?;
+    let changes = changes(&existing, legs, anew);
+    let touched: HashSet<i64> = changes.touched(&existing);
+    let theirs: Vec<Queued> = queued.iter().filter(|q| touched.contains(&q.leg_id)).copied().collect();
+    let busy = theirs.iter().filter(|q| q.held).count();
+    if busy > 0 {
+        return Ok(Came::Busy { legs: busy });
+    }
+    withdraw::withdraw(conn, &theirs).await?;
+    (execution.saga.atomic, execution.saga.order) = (wanted.atomic, wanted.order);
+    if anew {
+        start_anew(conn, execution, &mut existing).await?;
+    }
+    rewrite(conn, &existing, &changes).await?;
+    let mut moves = Moves::default();
+    let changing = changes.change.iter().map(|(place, _)| (*place, Amendment::Change));
+    let leaving = changes.leave.iter().map(|place| (*place, Amendment::Leave));
+    for (place, what) in changing.chain(leaving) {
+        let Some(leg) = existing.get_mut(place) else { continue };
+        if let Ok(effects) = execution.saga.amend(leg.row.position, leg.row.state, what) {
+            moves
+                .note(conn, compose, (0, &mut *execution), Some(&mut leg.row), &effects)
+                .await?;
+        }
+    }
+    let joining: Vec<Joining> = changes
+        .join
+        .iter()
+        .map(|(spec, position)| Joining {
+            spec,
+            state: execution.saga.join(*position, false),
+            position: *position,
+            ordinal: place_of(legs, spec),
+            adopted_from: None,
+        })
+        .collect();
+    insert(conn, execution, &joining).await?;
+    // What moved must be written before the sweeps that follow look for it.
+    moves.write_legs(conn).await?;
+    let effects = execution.saga.amended();
+    moves.note(conn, compose, (0, execution), None, &effects).await?;
+    moves.write(conn, compose, &executions).await?;
+    Ok(Came::Applied {
+        legs: changes.change.len() + changes.leave.len() + changes.join.len(),
+    })
+}
+
+/// Opens the gate of a version that takes the campaigns of an older one over. Both executions' commands and rows are locked.
+pub(crate) async fn supersede(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    (job, older_id): (&GateJob, i64),
+    wanted: &Saga,
+    (legs, queued): (&[(LegSpec, u8)], &[Queued]),
+) -> Result<Came, StoreError> {
+    let mut executions = moves::lock(conn, &[older_id]).await?;
+    executions.retain(|e| e.saga.direction == Direction::Forward);
+    let mut old = existing(conn, older_id).await?;
+    if executions.is_empty() {
+        old.clear(); // rolled back, or never launched: there is nothing to take over
+    }
+    let made = manifests(conn, &old).await?;
+    let by_key: HashMap<(String, String), usize> = old
+        .iter()
+        .enumerate()
+        .filter(|(_, leg)| may_go(leg.row.state))
+        .map(|(i, leg)| ((leg.row.platform.clone(), leg.row.logical_campaign_key.clone()), i))
+        .collect();
+    let heirs: Vec<Option<usize>> = legs.iter().map(|(spec, _)| by_key.get(&key_of(spec)).copied()).collect();
+    let heir_legs: HashSet<i64> = heirs
+        .iter()
+        .flatten()
+        .filter_map(|i| old.get(*i).map(|leg| leg.row.id))
+        .collect();
+    // What is being switched off and not taken over goes on being switched off.
+    let theirs: Vec<Queued> = queued
+        .iter()
+        .filter(|q| q.kind != CommandKind::Retire || heir_legs.contains(&q.leg_id))
+        .copied()
+        .collect();
+    let busy = theirs.iter().filter(|q| q.held).count();
+    if busy > 0 {
+        return Ok(Came::Busy { legs: busy });
+    }
+    withdraw::withdraw(conn, &theirs).await?;
+    let mut new = new_execution(conn, job, older_id, wanted).await?;
+    let mut joining = Vec::with_capacity(legs.len());
+    for ((spec, position), (heir, ordinal)) in legs.iter().zip(heirs.iter().zip(0..)) {
+        let from = heir.and_then(|i| old.get(i)).filter(|leg| made.contains(&leg.row.id));
+        let on = from.is_some_and(|leg| leg.row.state.on());
+        joining.push(Joining {
+            spec,
+            state: new.saga.join(*position, on),
+            position: *position,
+            ordinal,
+            adopted_from: from.map(|leg| leg.row.id),
+        });
+    }
+    let ids = insert(conn, &new, &joining).await?;
+    adopt(conn, &joining, &ids).await?;
+    let mut moves = Moves::default();
+    for (leg, id) in joining.iter().zip(&ids) {
+        if leg.state != LegState::Unamended {
+            continue;
+        }
+        let mut row = leg.row(*id);
+        if let Ok(effects) = new.saga.amend(leg.position, leg.state, Amendment::Change) {
+            moves.note(conn, compose, (0, &mut new), Some(&mut row), &effects).await?;
+        }
+    }
+    moves.write_legs(conn).await?;
+    let effects = new.saga.amended();
+    moves.note(conn, compose, (0, &mut new), None, &effects).await?;
+    moves.write(conn, compose, std::slice::from_ref(&new)).await?;
+    if let Some(older) = executions.first_mut() {
+        let taken: HashSet<usize> = heirs.iter().flatten().copied().collect();
+        give_up(conn, compose, older, (&mut old, &taken), job.execution_id).await?;
+    }
+    Ok(Came::Applied { legs: legs.len() })
+}
+
+/// The older version's side: what was taken over is handed over, what the newer plan no longer has is switched off.
+async fn give_up(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    older: &mut ExecutionRow,
+    (legs, taken): (&mut [Existing], &HashSet<usize>),
+    newer_id: i64,
+) -> Result<(), StoreError> {
+    let mut moves = Moves::default();
+    let (mut ids, mut on) = (Vec::new(), Vec::new());
+    for (i, leg) in legs.iter_mut().enumerate() {
+        let was = leg.row.state;
+        let moved = if taken.contains(&i) {
+            older.saga.hand_over(leg.row.position, was)
+        } else {
+            older.saga.amend(leg.row.position, was, Amendment::Leave)
+        };
+        let Ok(effects) = moved else { continue };
+        if effects.is_empty() {
+            continue;
+        }
+        ids.push(leg.row.id);
+        on.push(was.on());
+        moves
+            .note(conn, compose, (0, &mut *older), Some(&mut leg.row), &effects)
+            .await?;
+    }
+    sqlx::query(
+        "-- amend.gave_up
+         UPDATE leg SET gave_up_for = $3, was_on = n.was_on
+         FROM unnest($1::bigint[], $2::boolean[]) AS n (id, was_on) WHERE leg.id = n.id",
+    )
+    .bind(&ids)
+    .bind(&on)
+    .bind(newer_id)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("amend.gave_up"))?;
+    moves.write_legs(conn).await?;
+    let effects = older.saga.amended();
+    moves.note(conn, compose, (0, &mut *older), None, &effects).await?;
+    moves.write(conn, compose, std::slice::from_ref(older)).await?;
+    Ok(())
+}
+
+/// A leg of a newer version was undone, off and kept: its campaign goes back to the older version's leg, if that still
+/// wants it. The older execution is locked.
+pub(crate) async fn give_back(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    moves: &mut Moves,
+    (place, older): (usize, &mut ExecutionRow),
+    (newer_leg, older_leg): (i64, i64),
+) -> Result<bool, StoreError> {
+    let mut rows = moves::leg_rows(conn, &[older_leg]).await?;
+    let Some(row) = rows.first_mut() else {
+        return Ok(false);
+    };
+    let was_on = was_on(conn, older_leg).await?;
+    let Ok(effects) = older.saga.take_back(row.position, row.state, was_on) else {
+        return Ok(false);
+    };
+    sqlx::query(
+        "-- amend.give_back
+         UPDATE execution_manifest o SET objects = n.objects, revision = n.revision,
+                platform_campaign_id = n.platform_campaign_id, unknown_until = n.unknown_until,
+                unresolved_looks = n.unresolved_looks, updated_at = clock_timestamp()
+         FROM execution_manifest n WHERE o.leg_id = $2 AND n.leg_id = $1",
+    )
+    .bind(newer_leg)
+    .bind(older_leg)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("amend.give_back"))?;
+    moves.note(conn, compose, (place, &mut *older), Some(row), &effects).await?;
+    moves.write_legs(conn).await?;
+    let effects = older.saga.amended();
+    moves.note(conn, compose, (place, older), None, &effects).await?;
+    Ok(true)
+}
+
+/// The newer version is rolled back: what it no longer had comes back in the older one. The older execution is locked.
+pub(crate) async fn bring_back(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    moves: &mut Moves,
+    (place, older): (usize, &mut ExecutionRow),
+    newer_id: i64,
+) -> Result<(), StoreError> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "-- amend.retired
+         SELECT id FROM leg WHERE execution_id = $1 AND gave_up_for = $2 AND state = 'retired' AND was_on",
+    )
+    .bind(older.id)
+    .bind(newer_id)
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(refused("amend.retired"))?;
+    for mut row in moves::leg_rows(conn, &ids).await? {
+        if let Ok(effects) = older.saga.take_back(row.position, row.state, true) {
+            moves
+                .note(conn, compose, (place, &mut *older), Some(&mut row), &effects)
+                .await?;
+        }
+    }
+    moves.write_legs(conn).await?;
+    let effects = older.saga.amended();
+    moves.note(conn, compose, (place, older), None, &effects).await
+}
+
+/// A leg's campaign can be taken over.
+fn may_go(state: LegState) -> bool {
+    match state {
+        LegState::Waiting
+        | LegState::Building
+        | LegState::Built
+        | LegState::Activating
+        | LegState::Scheduled
+        | LegState::Live
+        | LegState::Failed
+        | LegState::Amending
+        | LegState::Unamended
+        | LegState::Retiring
+        | LegState::Retired => true,
+        LegState::Undoing | LegState::Undone | LegState::Stuck | LegState::Superseded => false,
+    }
+}
+
+fn key_of(spec: &LegSpec) -> (String, String) {
+    (
+        spec.key.platform.to_string(),
+        spec.key.logical_campaign_key.to_string(),
+    )
+}
+
+fn place_of(legs: &[(LegSpec, u8)], spec: &LegSpec) -> i32 {
+    let place = legs.iter().position(|(s, _)| s.key == spec.key).unwrap_or_default();
+    i32::try_from(place).unwrap_or(i32::MAX)
+}
+
+impl Changes {
+    fn touched(&self, existing: &[Existing]) -> HashSet<i64> {
+        let changing = self.change.iter().map(|(place, _)| *place);
+        changing
+            .chain(self.leave.iter().copied())
+            .filter_map(|place| existing.get(place).map(|leg| leg.row.id))
+            .collect()
+    }
+}
+
+/// Compares the legs there are with those of the new payload. What failed is tried again even if it stays the same.
+fn changes(existing: &[Existing], legs: &[(LegSpec, u8)], anew: bool) -> Changes {
+    let mut changes = Changes::default();
+    let mut left: HashMap<(String, String), usize> = existing
+        .iter()
+        .enumerate()
+        .map(|(i, leg)| (key_of(&leg.spec), i))
+        .collect();
+    let taken: HashSet<&str> = existing.iter().map(|leg| leg.spec.campaign_name.as_str()).collect();
+    for ((spec, position), ordinal) in legs.iter().zip(0..) {
+        let Some(place) = left.remove(&key_of(spec)) else {
+            let mut spec = spec.clone();
+            // A name once given is kept: the newcomer takes the longer one.
+            if taken.contains(spec.campaign_name.as_str()) {
+                spec.campaign_name = campaign_name(&spec.key, spec.campaign.objective.as_str(), false);
+            }
+            changes.join.push((spec, *position));
+            continue;
+        };
+        let Some(leg) = existing.get(place) else { continue };
+        changes.ordinals.push((leg.row.id, ordinal));
+        let failed = matches!(leg.row.state, LegState::Failed | LegState::Unamended);
+        let gone = matches!(leg.row.state, LegState::Retiring | LegState::Retired);
+        if anew || failed || gone || !leg.spec.looks_like(spec) {
+            let spec = LegSpec {
+                campaign_name: leg.spec.campaign_name.clone(),
+                ..spec.clone()
+            };
+            changes.change.push((place, spec));
+        }
+    }
+    changes.leave = left.into_values().collect();
+    changes.leave.sort_unstable();
+    changes
+}
+
+/// The legs of an execution, locked, by id.
+async fn existing(conn: &mut Conn, execution_id: i64) -> Result<Vec<Existing>, StoreError> {
+    let rows = sqlx::query(
+        "-- amend.existing
+         SELECT id, platform, logical_campaign_key, position, state, attempt, spec FROM leg WHERE execution_id = $1
+         ORDER BY id FOR UPDATE",
+    )
+    .bind(execution_id)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("amend.existing"))?;
+    rows.into_iter()
+        .map(|row| {
+            let id: i64 = row.get("id");
+            Ok(Existing {
+                row: LegRow {
+                    id,
+                    platform: row.get("platform"),
+                    logical_campaign_key: row.get("logical_campaign_key"),
+                    position: u8::try_from(row.get::<i16, _>("position")).unwrap_or(u8::MAX),
+                    state: parse_text("leg", id, "state", row.get("state"), LegState::parse)?,
+                    attempt: row.get("attempt"),
+                },
+                spec: parse_json("leg", id, "spec", row.get("spec"))?,
+            })
+        })
+        .collect()
+}
+
+/// Which of these legs made something.
+async fn manifests(conn: &mut Conn, legs: &[Existing]) -> Result<HashSet<i64>, StoreError> {
+    let ids: Vec<i64> = legs.iter().map(|leg| leg.row.id).collect();
+    let made: Vec<i64> =
+        sqlx::query_scalar("-- amend.manifests\nSELECT leg_id FROM execution_manifest WHERE leg_id = ANY($1)")
+            .bind(ids)
+            .fetch_all(conn)
+            .await
+            .map_err(refused("amend.manifests"))?;
+    Ok(made.into_iter().collect())
+}
+
+async fn was_on(conn: &mut Conn, leg_id: i64) -> Result<bool, StoreError> {
+    sqlx::query_scalar("-- amend.was_on\nSELECT was_on FROM leg WHERE id = $1")
+        .bind(leg_id)
+        .fetch_one(conn)
+        .await
+        .map_err(refused("amend.was_on"))
+}
+
+/// After a failed atomic launch: everything waits again, for the new payload.
+async fn start_anew(
+    conn: &mut Conn,
+    execution: &mut ExecutionRow,
+    legs: &mut [Existing],
+) -> Result<(), StoreError> {
+    execution.saga.start_anew();
+    for leg in legs.iter_mut() {
+        leg.row.state = LegState::Waiting;
+    }
+    sqlx::query(
+        "-- amend.start_anew
+         UPDATE leg SET state = 'waiting', error = NULL, changed_at = clock_timestamp() WHERE execution_id = $1",
+    )
+    .bind(execution.id)
+    .execute(conn)
+    .await
+    .map_err(refused("amend.start_anew"))?;
+    Ok(())
+}
+
+/// Writes the legs' new specs and places.
+async fn rewrite(conn: &mut Conn, existing: &[Existing], changes: &Changes) -> Result<(), StoreError> {
+    let (mut ids, mut specs, mut starts) = (Vec::new(), Vec::new(), Vec::<DateTime<Utc>>::new());
+    for (place, spec) in &changes.change {
+        let Some(leg) = existing.get(*place) else { continue };
+        ids.push(leg.row.id);
+        specs.push(to_json(spec));
+        starts.push(spec.campaign.schedule.start);
+    }
+    sqlx::query(
+        "-- amend.specs
+         UPDATE leg SET spec = n.spec, starts_at = n.starts_at, error = NULL
+         FROM unnest($1::bigint[], $2::jsonb[], $3::timestamptz[]) AS n (id, spec, starts_at) WHERE leg.id = n.id",
+    )
+    .bind(ids)
+    .bind(specs)
+    .bind(starts)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("amend.specs"))?;
+    let (ids, ordinals): (Vec<i64>, Vec<i32>) = changes.ordinals.iter().copied().unzip();
+    sqlx::query(
+        "-- amend.ordinals
+         UPDATE leg SET ordinal = n.ordinal FROM unnest($1::bigint[], $2::int[]) AS n (id, ordinal)
+         WHERE leg.id = n.id AND leg.ordinal <> n.ordinal",
+    )
+    .bind(ids)
+    .bind(ordinals)
+    .execute(conn)
+    .await
+    .map_err(refused("amend.ordinals"))?;
+    Ok(())
+}
+
+/// A leg that is new to its execution.
+struct Joining<'a> {
+    spec: &'a LegSpec,
+    state: LegState,
+    position: u8,
+    ordinal: i32,
+    adopted_from: Option<i64>,
+}
+
+impl Joining<'_> {
+    fn row(&self, id: i64) -> LegRow {
+        LegRow {
+            id,
+            platform: self.spec.key.platform.to_string(),
+            logical_campaign_key: self.spec.key.logical_campaign_key.to_string(),
+            position: self.position,
+            state: self.state,
+            attempt: 0,
+        }
+    }
+}
+
+/// Inserts legs; their ids, in order.
+async fn insert(
+    conn: &mut Conn,
+    execution: &ExecutionRow,
+    legs: &[Joining<'_>],
+) -> Result<Vec<i64>, StoreError> {
+    let column = |f: fn(&LegSpec) -> String| legs.iter().map(|l| f(l.spec)).collect::<Vec<_>>();
+    let specs: Vec<Value> = legs.iter().map(|l| to_json(l.spec)).collect();
+    let positions: Vec<i16> = legs.iter().map(|l| i16::from(l.position)).collect();
+    let ordinals: Vec<i32> = legs.iter().map(|l| l.ordinal).collect();
+    let states: Vec<&str> = legs.iter().map(|l| l.state.as_str()).collect();
+    let starts: Vec<DateTime<Utc>> = legs.iter().map(|l| l.spec.campaign.schedule.start).collect();
+    let adopted: Vec<Option<i64>> = legs.iter().map(|l| l.adopted_from).collect();
+    let rows: Vec<(i64, String, String)> = sqlx::query_as(
+        "-- amend.insert
+         INSERT INTO leg (execution_id, tenant_id, plan_version, platform, logical_campaign_key, position, ordinal, spec,
+                          state, starts_at, adopted_from)
+         SELECT $1, $2, $3, * FROM unnest($4::text[], $5::text[], $6::smallint[], $7::int[], $8::jsonb[], $9::text[],
+                                          $10::timestamptz[], $11::bigint[])
+         RETURNING id, platform, logical_campaign_key",
+    )
+    .bind(execution.id)
+    .bind(&execution.tenant_id)
+    .bind(&execution.plan_version)
+    .bind(column(|s| s.key.platform.to_string()))
+    .bind(column(|s| s.key.logical_campaign_key.to_string()))
+    .bind(positions)
+    .bind(ordinals)
+    .bind(specs)
+    .bind(states)
+    .bind(starts)
+    .bind(adopted)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("amend.insert"))?;
+    let ids: HashMap<(String, String), i64> = rows.into_iter().map(|(id, p, k)| ((p, k), id)).collect();
+    Ok(legs
+        .iter()
+        .filter_map(|l| ids.get(&key_of(l.spec)).copied())
+        .collect())
+}
+
+/// Copies the manifests of what is taken over, and moves what is still unknown about it.
+async fn adopt(conn: &mut Conn, legs: &[Joining<'_>], ids: &[i64]) -> Result<(), StoreError> {
+    let (mut news, mut olds, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    for (leg, id) in legs.iter().zip(ids) {
+        if let Some(old) = leg.adopted_from {
+            news.push(*id);
+            olds.push(old);
+            names.push(leg.spec.campaign_name.as_str());
+        }
+    }
+    sqlx::query(
+        "-- amend.adopt
+         INSERT INTO execution_manifest (leg_id, tenant_id, plan_version, platform, logical_campaign_key, account_id,
+             campaign_name, platform_campaign_id, tracking_mode, spec, revision, mutation_count, objects, unknown_until,
+             unresolved_looks)
+         SELECT n.new, l.tenant_id, l.plan_version, l.platform, l.logical_campaign_key, m.account_id, n.name,
+             m.platform_campaign_id, m.tracking_mode, m.spec, m.revision, 0, m.objects, m.unknown_until, m.unresolved_looks
+         FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS n (new, old, name)
+              JOIN execution_manifest m ON m.leg_id = n.old JOIN leg l ON l.id = n.new",
+    )
+    .bind(&news)
+    .bind(&olds)
+    .bind(names)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("amend.adopt"))?;
+    sqlx::query(
+        "-- amend.adopt_unknown
+         UPDATE mutation m SET leg_id = n.new FROM unnest($1::bigint[], $2::bigint[]) AS n (new, old)
+         WHERE m.leg_id = n.old AND m.state IN ('in_flight', 'unknown')",
+    )
+    .bind(news)
+    .bind(olds)
+    .execute(conn)
+    .await
+    .map_err(refused("amend.adopt_unknown"))?;
+    Ok(())
+}
+
+/// The newer version's row, with a saga that has no legs yet.
+async fn new_execution(
+    conn: &mut Conn,
+    job: &GateJob,
+    older_id: i64,
+    wanted: &Saga,
+) -> Result<ExecutionRow, StoreError> {
+    let saga = Saga::new(wanted.atomic, wanted.order, []);
+    sqlx::query("-- amend.supersedes\nUPDATE execution SET saga = $2, supersedes = $3 WHERE id = $1")
+        .bind(job.execution_id)
+        .bind(to_json(&saga))
+        .bind(older_id)
+        .execute(&mut *conn)
+        .await
+        .map_err(refused("amend.supersedes"))?;
+    // An older version that never launched never will; an amendment of it that waits is dropped.
+    sqlx::query(
+        "-- amend.superseded
+         UPDATE execution SET superseded_by = $2, gate_token = gate_token + 1, gate_lease = NULL,
+                gate = CASE WHEN saga IS NULL THEN 'cancelled' ELSE 'open' END,
+                payload = coalesce(applied_payload, payload), payload_hash = coalesce(applied_hash, payload_hash),
+                approved_at = coalesce(applied_approved_at, approved_at),
+                approved_by = coalesce(applied_approved_by, approved_by)
+         WHERE id = $1",
+    )
+    .bind(older_id)
+    .bind(job.execution_id)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("amend.superseded"))?;
+    let mut rows = moves::lock(conn, &[job.execution_id]).await?;
+    rows.pop().ok_or_else(|| StoreError::BadRow {
+        table: "execution",
+        id: job.execution_id.to_string(),
+        what: "it went while its gate was opened".to_owned(),
+    })
+}
+
+/// The rollback of an execution: what waits in the queue is turned round at once, who works is told to stop.
+pub(crate) async fn turn_at_once(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    moves: &mut Moves,
+    (place, execution): (usize, &mut ExecutionRow),
+    queued: &[Queued],
+) -> Result<(), StoreError> {
+    let forward: Vec<Queued> = queued
+        .iter()
+        .filter(|q| match q.kind {
+            CommandKind::Build | CommandKind::Activate => true,
+            // They end by themselves, and are what a rollback wants.
+            CommandKind::Undo | CommandKind::Retire => false,
+        })
+        .copied()
+        .collect();
+    withdraw::tell(conn, &forward).await?;
+    withdraw::withdraw(conn, &forward).await?;
+    let ids: Vec<i64> = forward.iter().filter(|q| !q.held).map(|q| q.leg_id).collect();
+    for mut row in moves::leg_rows(conn, &ids).await? {
+        if let Ok(effects) = execution
+            .saga
+            .report(row.position, row.state, crate::domain::saga::Report::Failed)
+        {
+            moves
+                .note(conn, compose, (place, &mut *execution), Some(&mut row), &effects)
+                .await?;
+        }
+    }
+    Ok(())
+}
