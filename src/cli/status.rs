@@ -219,10 +219,11 @@ pub fn sentence(entry: &Entry) -> String {
         "plan.accepted" => format!("the approved plan {} came in", text("/plan_id")),
         "plan.seen_again" => "the same plan came again; nothing to do".to_owned(),
         "plan.amended" => {
-            "an amended payload replaced the earlier one, before anything was launched".to_owned()
+            "an amended payload came; it replaces the earlier one when it has passed the gate".to_owned()
         }
-        "plan.amendment_held" => {
-            "an amended payload came after the launch began; a person must decide".to_owned()
+        "plan.amendment_refused" => {
+            "an amended payload came and changes nothing: rolled back, superseded, or refused by a person"
+                .to_owned()
         }
         "plan.older_refused" => "an older payload came; it must not revert the newer one".to_owned(),
         "gate.open" => format!(

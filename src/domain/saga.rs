@@ -609,8 +609,9 @@ impl Saga {
     #[must_use]
     pub fn roll_back(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
+        // Also of one that went back by itself: now no new payload starts it again.
+        self.asked_to_roll_back = true;
         if self.direction == Direction::Forward {
-            self.asked_to_roll_back = true;
             self.settled = None;
             self.turn(&mut effects);
             self.proceed(&mut effects);

@@ -32,7 +32,16 @@ pub enum NotSaved {
     Stopping,
 }
 
-type Ask = (Save, oneshot::Sender<Result<(), NotSaved>>);
+/// What the saver may do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onward {
+    /// Go on.
+    Go,
+    /// The execution was turned round: no further write call.
+    Stop,
+}
+
+type Ask = (Save, oneshot::Sender<Result<Onward, NotSaved>>);
 
 /// Hands steps to the committing task.
 #[derive(Clone)]
@@ -64,11 +73,11 @@ impl Committer {
         (Self { asks, commits }, tokio::spawn(task.run(inbox)))
     }
 
-    /// Waits until the step is committed.
+    /// Waits until the step is committed; whether the worker may go on.
     ///
     /// # Errors
     /// [`NotSaved`]: the caller must stop working on the command at once.
-    pub async fn save(&self, save: Save) -> Result<(), NotSaved> {
+    pub async fn save(&self, save: Save) -> Result<Onward, NotSaved> {
         let (answer, wait) = oneshot::channel();
         self.asks
             .send((save, answer))
@@ -109,7 +118,7 @@ impl Task {
         }
     }
 
-    async fn one_by_one(&self, saves: Vec<Save>, answers: Vec<oneshot::Sender<Result<(), NotSaved>>>) {
+    async fn one_by_one(&self, saves: Vec<Save>, answers: Vec<oneshot::Sender<Result<Onward, NotSaved>>>) {
         for (save, answer) in saves.into_iter().zip(answers) {
             match self.commit(std::slice::from_ref(&save)).await {
                 Ok(saved) => answer_each(vec![answer], saved),
@@ -149,17 +158,18 @@ impl Task {
     }
 }
 
-fn answer_each(answers: Vec<oneshot::Sender<Result<(), NotSaved>>>, saved: Vec<Saved>) {
+fn answer_each(answers: Vec<oneshot::Sender<Result<Onward, NotSaved>>>, saved: Vec<Saved>) {
     for (answer, saved) in answers.into_iter().zip(saved) {
         // The asker may have been cancelled; what was saved stays saved.
         let _ = answer.send(match saved {
-            Saved::Yes => Ok(()),
+            Saved::Yes => Ok(Onward::Go),
+            Saved::Withdrawn => Ok(Onward::Stop),
             Saved::LeaseLost => Err(NotSaved::LeaseLost),
         });
     }
 }
 
-fn fail_all(answers: Vec<oneshot::Sender<Result<(), NotSaved>>>, error: StoreError) {
+fn fail_all(answers: Vec<oneshot::Sender<Result<Onward, NotSaved>>>, error: StoreError) {
     let error = Arc::new(error);
     for answer in answers {
         let _ = answer.send(Err(NotSaved::Failed(Arc::clone(&error))));

@@ -18,7 +18,7 @@ use crate::platform::{
     AccountFacts, CallError, Done, Eligibility, Goal, Mutation, Op, Platform, Reading, Session,
 };
 use crate::service::backoff;
-use crate::service::committer::{Committer, NotSaved};
+use crate::service::committer::{Committer, NotSaved, Onward};
 use crate::store::Store;
 use crate::store::audit::{Entry, Record};
 use crate::store::commands::Job;
@@ -37,6 +37,8 @@ pub const MARGIN: Duration = Duration::from_secs(2);
 /// How soon a leg in the platform's review is looked at again at first, and in the end.
 const REVIEW_FIRST: Duration = Duration::from_secs(30);
 const REVIEW_LAST: Duration = Duration::from_secs(600);
+/// Why nothing more is sent.
+const TURNED: &str = "the execution was turned round; nothing more is sent";
 /// Bodies up to this size are kept in the audit log as they were sent; of larger ones, size and hash.
 const AUDITED_BODY: usize = 8 * 1024;
 
@@ -185,16 +187,8 @@ impl Drive {
 
     /// A command for a leg that has moved on (the command came twice, its first copy did the work).
     fn belated(&self) -> Option<Then> {
-        let expected = self.job.leg_state.in_flight() == Some(self.job.kind);
-        (!expected).then_some(Then::Finish {
-            report: match self.job.kind {
-                CommandKind::Build => Report::Built,
-                CommandKind::Activate => Report::Scheduled,
-                CommandKind::Undo => Report::Undone,
-                CommandKind::Retire => Report::Retired,
-            },
-            error: None,
-        })
+        let expected = self.job.current && self.job.leg_state.in_flight() == Some(self.job.kind);
+        (!expected).then_some(Then::Forget)
     }
 
     /// Waits for its turn on the account: no more legs at once than the platform's quota feeds, so that no call waits in a
@@ -326,6 +320,13 @@ impl Drive {
             });
         }
         self.reach(Goal::Paused, &[]).await?;
+        if self.job.adopted {
+            // Off, and given back as it is to the version it was taken over from.
+            return Ok(Then::Finish {
+                report: Report::Undone,
+                error: None,
+            });
+        }
         let spent = self.read().await?.spent;
         if spent == Some(false) {
             self.reach(Goal::Removed, &[]).await?;
@@ -406,7 +407,9 @@ impl Drive {
             .iter()
             .map(|(id, m)| (*id, serde_json::to_value(m).unwrap_or(Value::Null)))
             .collect();
-        self.save(rows, needs, Then::Continue).await?;
+        if self.save(rows, needs, Then::Continue).await? == Onward::Stop {
+            return self.turned_round(intents);
+        }
         let (platform, session) = (&self.tools.platform, &self.session);
         let outcomes: Vec<(Uuid, Mutation, Result<Done, CallError>)> = stream::iter(intents)
             .map(|(id, mutation)| async move {
@@ -417,6 +420,19 @@ impl Drive {
             .collect()
             .await;
         self.take_in(outcomes)
+    }
+
+    /// The execution was turned round while these were written down: none is sent, and what was made so far is undone.
+    fn turned_round(&mut self, intents: Vec<(Uuid, Mutation)>) -> Result<(), Halt> {
+        let why = || CallError::Unavailable {
+            why: TURNED.to_owned(),
+            after: None,
+        };
+        self.manifest.mutation_count -= i64::try_from(intents.len()).unwrap_or_default();
+        let outcomes = intents
+            .into_iter()
+            .map(|(id, mutation)| (id, mutation, Err(why())));
+        self.take_in(outcomes.collect())
     }
 
     /// What the calls came to. An unknown outcome outweighs a refusal, which outweighs "later".
@@ -575,7 +591,7 @@ impl Drive {
         intents: Vec<(Uuid, Value)>,
         needs: Duration,
         then: Then,
-    ) -> Result<(), NotSaved> {
+    ) -> Result<Onward, NotSaved> {
         let pending = std::mem::take(&mut self.pending);
         let unresolved = self.manifest.unresolved().next().is_some();
         let manifest = (pending.manifest || pending.spec_applied).then(|| ManifestSave {

@@ -439,6 +439,7 @@ impl Acceptor {
             tenant_id: command.tenant_id,
             platform: command.platform,
             kind: command.kind,
+            attempt: command.attempt,
             traceparent: envelope.traceparent,
         })
     }

@@ -171,7 +171,7 @@ impl Worker {
                         "finished"
                     );
                 }
-                Ok(Then::Continue) => {}
+                Ok(Then::Continue | Then::Forget) => {}
                 Err(NotSaved::LeaseLost) => tracing::warn!("the lease was lost; its next holder goes on"),
                 Err(error) => {
                     tracing::error!(error = %error, "stopped half-way; the lease's next holder goes on")

@@ -80,7 +80,11 @@ pub(crate) async fn amend(
     let mut existing = existing(conn, job.execution_id).await?;
     let changes = changes(&existing, legs, anew);
     let touched: HashSet<i64> = changes.touched(&existing);
-    let theirs: Vec<Queued> = queued.iter().filter(|q| touched.contains(&q.leg_id)).copied().collect();
+    let theirs: Vec<Queued> = queued
+        .iter()
+        .filter(|q| touched.contains(&q.leg_id))
+        .copied()
+        .collect();
     let busy = theirs.iter().filter(|q| q.held).count();
     if busy > 0 {
         return Ok(Came::Busy { legs: busy });
@@ -92,10 +96,15 @@ pub(crate) async fn amend(
     }
     rewrite(conn, &existing, &changes).await?;
     let mut moves = Moves::default();
-    let changing = changes.change.iter().map(|(place, _)| (*place, Amendment::Change));
+    let changing = changes
+        .change
+        .iter()
+        .map(|(place, _)| (*place, Amendment::Change));
     let leaving = changes.leave.iter().map(|place| (*place, Amendment::Leave));
     for (place, what) in changing.chain(leaving) {
-        let Some(leg) = existing.get_mut(place) else { continue };
+        let Some(leg) = existing.get_mut(place) else {
+            continue;
+        };
         if let Ok(effects) = execution.saga.amend(leg.row.position, leg.row.state, what) {
             moves
                 .note(conn, compose, (0, &mut *execution), Some(&mut leg.row), &effects)
@@ -143,9 +152,17 @@ pub(crate) async fn supersede(
         .iter()
         .enumerate()
         .filter(|(_, leg)| may_go(leg.row.state))
-        .map(|(i, leg)| ((leg.row.platform.clone(), leg.row.logical_campaign_key.clone()), i))
+        .map(|(i, leg)| {
+            (
+                (leg.row.platform.clone(), leg.row.logical_campaign_key.clone()),
+                i,
+            )
+        })
         .collect();
-    let heirs: Vec<Option<usize>> = legs.iter().map(|(spec, _)| by_key.get(&key_of(spec)).copied()).collect();
+    let heirs: Vec<Option<usize>> = legs
+        .iter()
+        .map(|(spec, _)| by_key.get(&key_of(spec)).copied())
+        .collect();
     let heir_legs: HashSet<i64> = heirs
         .iter()
         .flatten()
@@ -165,7 +182,9 @@ pub(crate) async fn supersede(
     let mut new = new_execution(conn, job, older_id, wanted).await?;
     let mut joining = Vec::with_capacity(legs.len());
     for ((spec, position), (heir, ordinal)) in legs.iter().zip(heirs.iter().zip(0..)) {
-        let from = heir.and_then(|i| old.get(i)).filter(|leg| made.contains(&leg.row.id));
+        let from = heir
+            .and_then(|i| old.get(i))
+            .filter(|leg| made.contains(&leg.row.id));
         let on = from.is_some_and(|leg| leg.row.state.on());
         joining.push(Joining {
             spec,
@@ -184,7 +203,9 @@ pub(crate) async fn supersede(
         }
         let mut row = leg.row(*id);
         if let Ok(effects) = new.saga.amend(leg.position, leg.state, Amendment::Change) {
-            moves.note(conn, compose, (0, &mut new), Some(&mut row), &effects).await?;
+            moves
+                .note(conn, compose, (0, &mut new), Some(&mut row), &effects)
+                .await?;
         }
     }
     moves.write_legs(conn).await?;
@@ -238,7 +259,9 @@ async fn give_up(
     .map_err(refused("amend.gave_up"))?;
     moves.write_legs(conn).await?;
     let effects = older.saga.amended();
-    moves.note(conn, compose, (0, &mut *older), None, &effects).await?;
+    moves
+        .note(conn, compose, (0, &mut *older), None, &effects)
+        .await?;
     moves.write(conn, compose, std::slice::from_ref(older)).await?;
     Ok(())
 }
@@ -272,7 +295,9 @@ pub(crate) async fn give_back(
     .execute(&mut *conn)
     .await
     .map_err(refused("amend.give_back"))?;
-    moves.note(conn, compose, (place, &mut *older), Some(row), &effects).await?;
+    moves
+        .note(conn, compose, (place, &mut *older), Some(row), &effects)
+        .await?;
     moves.write_legs(conn).await?;
     let effects = older.saga.amended();
     moves.note(conn, compose, (place, older), None, &effects).await?;
@@ -334,7 +359,10 @@ fn key_of(spec: &LegSpec) -> (String, String) {
 }
 
 fn place_of(legs: &[(LegSpec, u8)], spec: &LegSpec) -> i32 {
-    let place = legs.iter().position(|(s, _)| s.key == spec.key).unwrap_or_default();
+    let place = legs
+        .iter()
+        .position(|(s, _)| s.key == spec.key)
+        .unwrap_or_default();
     i32::try_from(place).unwrap_or(i32::MAX)
 }
 
@@ -356,7 +384,10 @@ fn changes(existing: &[Existing], legs: &[(LegSpec, u8)], anew: bool) -> Changes
         .enumerate()
         .map(|(i, leg)| (key_of(&leg.spec), i))
         .collect();
-    let taken: HashSet<&str> = existing.iter().map(|leg| leg.spec.campaign_name.as_str()).collect();
+    let taken: HashSet<&str> = existing
+        .iter()
+        .map(|leg| leg.spec.campaign_name.as_str())
+        .collect();
     for ((spec, position), ordinal) in legs.iter().zip(0..) {
         let Some(place) = left.remove(&key_of(spec)) else {
             let mut spec = spec.clone();
@@ -416,12 +447,13 @@ async fn existing(conn: &mut Conn, execution_id: i64) -> Result<Vec<Existing>, S
 /// Which of these legs made something.
 async fn manifests(conn: &mut Conn, legs: &[Existing]) -> Result<HashSet<i64>, StoreError> {
     let ids: Vec<i64> = legs.iter().map(|leg| leg.row.id).collect();
-    let made: Vec<i64> =
-        sqlx::query_scalar("-- amend.manifests\nSELECT leg_id FROM execution_manifest WHERE leg_id = ANY($1)")
-            .bind(ids)
-            .fetch_all(conn)
-            .await
-            .map_err(refused("amend.manifests"))?;
+    let made: Vec<i64> = sqlx::query_scalar(
+        "-- amend.manifests\nSELECT leg_id FROM execution_manifest WHERE leg_id = ANY($1)",
+    )
+    .bind(ids)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("amend.manifests"))?;
     Ok(made.into_iter().collect())
 }
 
@@ -650,9 +682,10 @@ pub(crate) async fn turn_at_once(
     withdraw::withdraw(conn, &forward).await?;
     let ids: Vec<i64> = forward.iter().filter(|q| !q.held).map(|q| q.leg_id).collect();
     for mut row in moves::leg_rows(conn, &ids).await? {
-        if let Ok(effects) = execution
-            .saga
-            .report(row.position, row.state, crate::domain::saga::Report::Failed)
+        if let Ok(effects) =
+            execution
+                .saga
+                .report(row.position, row.state, crate::domain::saga::Report::Failed)
         {
             moves
                 .note(conn, compose, (place, &mut *execution), Some(&mut row), &effects)

@@ -2,7 +2,7 @@
 //!
 //! Must not send anything. A command waits here, where ops can see it, with `not_before`, attempts and the last error.
 
-use super::moves::manifest_of;
+use super::moves::{self, manifest_of};
 use super::progress::Wait;
 use super::{Store, StoreError, commit, parse_json, parse_text, refused};
 use crate::domain::manifest::Manifest;
@@ -28,6 +28,8 @@ pub struct Accepted {
     pub platform: String,
     /// What to do.
     pub kind: CommandKind,
+    /// Which of the leg's commands it is: an older one is not taken up any more.
+    pub attempt: i32,
     /// Of the message.
     pub traceparent: Option<String>,
 }
@@ -49,6 +51,10 @@ pub struct Job {
     pub leg_id: i64,
     /// Where the leg stands.
     pub leg_state: LegState,
+    /// It is the leg's last command: an older one has nothing to do any more.
+    pub current: bool,
+    /// Its campaign was taken over from an older version, which gets it back when this one is undone.
+    pub adopted: bool,
     /// The flight has begun, by the database's clock.
     pub started: bool,
     /// What it should look like.
@@ -95,10 +101,10 @@ impl Store {
             "-- commands.accept
              INSERT INTO command (id, leg_id, platform, account_key, kind, traceparent)
              SELECT n.id, n.leg_id, n.platform, n.account_key, n.kind, n.traceparent
-             FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-                 AS n (id, leg_id, platform, account_key, kind, traceparent)
+             FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[])
+                 AS n (id, leg_id, platform, account_key, kind, traceparent, attempt)
              WHERE EXISTS (SELECT FROM leg WHERE leg.id = n.leg_id AND leg.tenant_id = n.account_key
-                           AND leg.platform = n.platform)
+                           AND leg.platform = n.platform AND leg.attempt = n.attempt)
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(ids)
@@ -107,6 +113,7 @@ impl Store {
         .bind(column(|c| &c.tenant_id))
         .bind(column(|c| c.kind.as_str()))
         .bind(traces)
+        .bind(commands.iter().map(|c| c.attempt).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await
         .map_err(refused("commands.accept"))?;
@@ -163,7 +170,8 @@ impl Store {
         }
         let rows = sqlx::query(
             "-- commands.jobs
-             SELECT c.id, c.lease_token, c.kind, c.attempts, c.traceparent, c.leg_id, l.state, l.spec,
+             SELECT c.id, c.lease_token, c.kind, c.attempts, c.traceparent, c.leg_id, l.state, l.spec, l.attempt,
+                    l.adopted_from IS NOT NULL AS adopted,
                     l.starts_at <= clock_timestamp() AS started,
                     m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode, m.objects,
                     m.unknown_until, coalesce(m.unknown_until <= clock_timestamp(), true) AS may_look,
@@ -210,10 +218,13 @@ fn job(row: &sqlx::postgres::PgRow) -> Result<Job, StoreError> {
     let waiting = waiting
         .map(|text| parse_text("command", command_id, "waiting_for", &text, Wait::parse))
         .transpose()?;
+    let kind = parse_text("command", command_id, "kind", row.get("kind"), CommandKind::parse)?;
     Ok(Job {
         command_id,
         token: row.get("lease_token"),
-        kind: parse_text("command", command_id, "kind", row.get("kind"), CommandKind::parse)?,
+        kind,
+        current: command_id == moves::command_id(leg_id, kind, row.get("attempt")),
+        adopted: row.get("adopted"),
         attempts: row.get("attempts"),
         traceparent: row.get("traceparent"),
         leg_id,

@@ -1,7 +1,10 @@
 //! What people ask of an execution: roll back, resume, retry, cancel. Each is one transaction with its audit entry.
 
+use super::amend;
 use super::audit::{Entry, Record};
+use super::intake::drop_amendment;
 use super::moves::{self, Compose, Moves};
+use super::withdraw::{self, Queued};
 use super::{Store, StoreError, audit, commit, refused};
 use serde_json::json;
 use sqlx::Row;
@@ -78,9 +81,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn control(&self, request: &Request) -> Result<Ordered, StoreError> {
         let mut tx = self.begin().await?;
+        // Commands come before executions in the lock order, and a rollback takes them back.
+        let reach = reach(&mut tx, request).await?;
         let row = sqlx::query(
             "-- control.find
-             SELECT id, gate FROM execution
+             SELECT id, gate, saga IS NOT NULL AS launched FROM execution
              WHERE tenant_id = $1 AND plan_version = $2 AND ($3::text IS NULL OR plan_id = $3) FOR UPDATE",
         )
         .bind(&request.tenant_id)
@@ -93,7 +98,19 @@ impl Store {
             return Ok(Ordered::Unknown);
         };
         let (id, gate): (i64, String) = (row.get("id"), row.get("gate"));
+        let launched: bool = row.get("launched");
+        let amendment_waits = launched && matches!(gate.as_str(), "pending" | "blocked");
         let ordered = match (request.verb, gate.as_str()) {
+            (Verb::Rollback, _) if launched => {
+                // A payload that waits for the gate is never applied.
+                drop_amendment(&mut tx, id).await?;
+                self::turn(&mut tx, id, request, &reach).await?
+            }
+            (Verb::Cancel, _) if amendment_waits => {
+                drop_amendment(&mut tx, id).await?;
+                Ordered::Done { messages: 0 }
+            }
+            (Verb::Retry, _) if amendment_waits => self::turn(&mut tx, id, request, &reach).await?,
             (Verb::Resume, "pending" | "blocked") => {
                 set_gate(&mut tx, id, None).await?;
                 Ordered::Done { messages: 0 }
@@ -102,7 +119,9 @@ impl Store {
                 set_gate(&mut tx, id, Some("cancelled")).await?;
                 Ordered::Done { messages: 0 }
             }
-            (Verb::Rollback | Verb::Retry | Verb::Resume, "open") => self::turn(&mut tx, id, request).await?,
+            (Verb::Rollback | Verb::Retry | Verb::Resume, "open") => {
+                self::turn(&mut tx, id, request, &reach).await?
+            }
             (Verb::Cancel, "open") => Ordered::Nothing {
                 why: "it was launched already; use rollback".to_owned(),
             },
@@ -144,27 +163,88 @@ async fn set_gate(conn: &mut super::Conn, id: i64, to: Option<&str>) -> Result<(
     Ok(())
 }
 
-async fn turn(conn: &mut super::Conn, id: i64, request: &Request) -> Result<Ordered, StoreError> {
+/// What a request may change besides its execution's row: the commands, and the older version that gets its campaigns back.
+#[derive(Default)]
+struct Reach {
+    queued: Vec<Queued>,
+    older: Option<i64>,
+}
+
+async fn reach(conn: &mut super::Conn, request: &Request) -> Result<Reach, StoreError> {
+    if request.verb != Verb::Rollback {
+        return Ok(Reach::default());
+    }
+    let ids: Option<(i64, Option<i64>)> = sqlx::query_as(
+        "-- control.reach
+         SELECT id, supersedes FROM execution
+         WHERE tenant_id = $1 AND plan_version = $2 AND ($3::text IS NULL OR plan_id = $3)",
+    )
+    .bind(&request.tenant_id)
+    .bind(&request.plan_version)
+    .bind(&request.plan_id)
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(refused("control.reach"))?;
+    let Some((id, older)) = ids else {
+        return Ok(Reach::default());
+    };
+    let queued = withdraw::lock(conn, &[id]).await?;
+    // The older version's row has the smaller id or the larger one: both are locked in the one order.
+    let mut both: Vec<i64> = older.into_iter().chain([id]).collect();
+    both.sort_unstable();
+    moves::lock(conn, &both).await?;
+    Ok(Reach { queued, older })
+}
+
+async fn turn(
+    conn: &mut super::Conn,
+    id: i64,
+    request: &Request,
+    reach: &Reach,
+) -> Result<Ordered, StoreError> {
     let mut executions = moves::lock(conn, &[id]).await?;
     let Some(execution) = executions.first_mut() else {
         return Ok(Ordered::Nothing {
             why: "it has no legs".to_owned(),
         });
     };
+    let before = execution.saga.clone();
     let effects = match request.verb {
         Verb::Rollback => execution.saga.roll_back(),
         Verb::Retry | Verb::Resume => execution.saga.retry(),
         Verb::Cancel => Vec::new(),
     };
-    if effects.is_empty() {
+    if effects.is_empty() && execution.saga == before {
         return Ok(Ordered::Nothing {
             why: format!("nothing of it can be changed by {}", request.verb.as_str()),
         });
     }
+    let compose = request.compose.as_ref();
     let mut moves = Moves::default();
     moves
-        .note(conn, request.compose.as_ref(), (0, execution), None, &effects)
+        .note(conn, compose, (0, &mut *execution), None, &effects)
         .await?;
-    let messages = moves.write(conn, request.compose.as_ref(), &executions).await?;
+    if request.verb == Verb::Rollback {
+        amend::turn_at_once(conn, compose, &mut moves, (0, &mut *execution), &reach.queued).await?;
+    }
+    let mut messages = moves.write(conn, compose, &executions).await?;
+    if let (Verb::Rollback, Some(older)) = (request.verb, reach.older) {
+        messages += bring_back(conn, compose, older, id).await?;
+    }
     Ok(Ordered::Done { messages })
+}
+
+/// What the rolled-back version no longer had comes back in the older one.
+async fn bring_back(
+    conn: &mut super::Conn,
+    compose: &dyn Compose,
+    older: i64,
+    newer: i64,
+) -> Result<usize, StoreError> {
+    let mut executions = moves::lock(conn, &[older]).await?;
+    let mut moves = Moves::default();
+    if let Some(execution) = executions.first_mut() {
+        amend::bring_back(conn, compose, &mut moves, (0, execution), newer).await?;
+    }
+    moves.write(conn, compose, &executions).await
 }

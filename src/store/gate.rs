@@ -308,11 +308,12 @@ async fn enter(
     saga: Saga,
     (legs, queued): (&[(LegSpec, u8)], &[Queued]),
 ) -> Result<Came, StoreError> {
-    let launched: bool = sqlx::query_scalar("-- gate.launched\nSELECT saga IS NOT NULL FROM execution WHERE id = $1")
-        .bind(job.execution_id)
-        .fetch_one(&mut *conn)
-        .await
-        .map_err(refused("gate.launched"))?;
+    let launched: bool =
+        sqlx::query_scalar("-- gate.launched\nSELECT saga IS NOT NULL FROM execution WHERE id = $1")
+            .bind(job.execution_id)
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(refused("gate.launched"))?;
     match (launched, older) {
         (true, _) => amend::amend(conn, compose, job, &saga, (legs, queued)).await,
         (false, Some(older)) => amend::supersede(conn, compose, (job, older), &saga, (legs, queued)).await,

@@ -347,7 +347,8 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
     if plan.approved_at <= ours {
         return Ok(Taken::Older { ours });
     }
-    if let Some(why) = fenced(row)? {
+    let why = fenced(row)?;
+    if let Some(why) = why.or(rejected(conn, id, &plan.payload_hash).await?) {
         return Ok(Taken::Fenced { why });
     }
     sqlx::query(
@@ -374,6 +375,25 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
     .await
     .map_err(refused("intake.amend_touchpoints"))?;
     Ok(Taken::Amended)
+}
+
+/// A person refused exactly this content: its message, come again, does not ask again.
+async fn rejected(
+    conn: &mut Conn,
+    execution_id: i64,
+    hash: &str,
+) -> Result<Option<&'static str>, StoreError> {
+    let rejected: bool = sqlx::query_scalar(
+        "-- intake.rejected
+         SELECT EXISTS (SELECT FROM touchpoint WHERE execution_id = $1 AND kind = 'launch_approval' AND payload_hash = $2
+                        AND resolution = 'reject')",
+    )
+    .bind(execution_id)
+    .bind(hash)
+    .fetch_one(conn)
+    .await
+    .map_err(refused("intake.rejected"))?;
+    Ok(rejected.then_some("a person refused this payload"))
 }
 
 /// Why a payload approved later changes nothing any more; none: it may.

@@ -3,7 +3,7 @@
 //! Must not decide anything: `domain::saga` does. The execution's row must be locked by the caller.
 
 use super::outbox::{self, Message};
-use super::{Conn, StoreError, audit, parse_json, parse_text, refused, to_json};
+use super::{Conn, StoreError, amend, audit, parse_json, parse_text, refused, to_json};
 use crate::domain::error::LegError;
 use crate::domain::manifest::Manifest;
 use crate::domain::saga::{CommandKind, Effect, LegState, Outcome, Report, Saga};
@@ -506,6 +506,34 @@ pub struct LegReport {
     pub error: Option<LegError>,
 }
 
+/// Whose a leg is.
+struct Owner {
+    leg: i64,
+    execution: i64,
+    /// The older version's leg and execution that its campaign was taken over from.
+    from: Option<(i64, i64)>,
+}
+
+async fn owners(conn: &mut Conn, legs: &[i64]) -> Result<Vec<Owner>, StoreError> {
+    let rows: Vec<(i64, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+        "-- moves.owners
+         SELECT l.id, l.execution_id, o.id, o.execution_id FROM leg l LEFT JOIN leg o ON o.id = l.adopted_from
+         WHERE l.id = ANY($1)",
+    )
+    .bind(legs)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("moves.owners"))?;
+    Ok(rows
+        .into_iter()
+        .map(|(leg, execution, from, of)| Owner {
+            leg,
+            execution,
+            from: from.zip(of),
+        })
+        .collect())
+}
+
 /// Applies reports to their sagas and writes what follows. Returns the audit records of it. Call it after every
 /// other lock but the audit's is taken.
 pub(crate) async fn apply_reports(
@@ -518,13 +546,20 @@ pub(crate) async fn apply_reports(
         return Ok(Vec::new());
     }
     let leg_ids: Vec<i64> = reports.iter().map(|r| r.leg_id).collect();
-    let owners: Vec<(i64, i64)> =
-        sqlx::query_as("-- moves.owners\nSELECT id, execution_id FROM leg WHERE id = ANY($1)")
-            .bind(&leg_ids)
-            .fetch_all(&mut *conn)
-            .await
-            .map_err(refused("moves.owners"))?;
-    let mut execution_ids: Vec<i64> = owners.iter().map(|(_, execution)| *execution).collect();
+    let owners = owners(conn, &leg_ids).await?;
+    let undone = |leg: i64| {
+        reports
+            .iter()
+            .any(|r| r.leg_id == leg && r.what == Report::Undone)
+    };
+    let mut execution_ids: Vec<i64> = owners.iter().map(|o| o.execution).collect();
+    // What is undone may go back to the version it was taken over from.
+    execution_ids.extend(
+        owners
+            .iter()
+            .filter(|o| undone(o.leg))
+            .filter_map(|o| o.from.map(|(_, e)| e)),
+    );
     execution_ids.sort_unstable();
     execution_ids.dedup();
     let mut executions = lock(conn, &execution_ids).await?;
@@ -533,11 +568,10 @@ pub(crate) async fn apply_reports(
     let mut records = Vec::new();
     let mut moves = Moves::default();
     for report in reports {
-        let owner = owners
-            .iter()
-            .find(|(leg, _)| *leg == report.leg_id)
-            .map(|(_, execution)| *execution);
-        let Some(place) = executions.iter().position(|e| Some(e.id) == owner) else {
+        let Some(owner) = owners.iter().find(|o| o.leg == report.leg_id) else {
+            continue;
+        };
+        let Some(place) = executions.iter().position(|e| e.id == owner.execution) else {
             continue;
         };
         let Some(execution) = executions.get_mut(place) else {
@@ -556,18 +590,31 @@ pub(crate) async fn apply_reports(
             }
             Err(illegal) => serde_json::json!({ "refused": illegal.to_string() }),
         };
-        let (leg, swept) = (leg.clone(), execution.id);
+        let (leg, swept, tenant_id, plan_version) = (
+            leg.clone(),
+            execution.id,
+            execution.tenant_id.clone(),
+            execution.plan_version.clone(),
+        );
+        if leg.state == LegState::Undone
+            && before != LegState::Undone
+            && let Some((from, older)) = owner.from
+            && let Some(place) = executions.iter().position(|e| e.id == older)
+            && let Some(older) = executions.get_mut(place)
+        {
+            amend::give_back(conn, compose, &mut moves, (place, older), (leg.id, from)).await?;
+        }
         if moves.swept_something() {
             // Other legs of the execution have moved too, perhaps some that report in this very batch.
             refresh(conn, &mut legs, swept, &owners).await?;
         }
         records.push(audit::Record {
-            tenant_id: execution.tenant_id.clone(),
+            tenant_id,
             entry: audit::Entry {
                 at: at.to_owned(),
                 actor: "service".to_owned(),
                 action: "leg.moved".to_owned(),
-                plan_version: Some(execution.plan_version.clone()),
+                plan_version: Some(plan_version),
                 leg: Some(format!("{}/{}", leg.platform, leg.logical_campaign_key)),
                 detail,
             },
@@ -608,12 +655,12 @@ async fn refresh(
     conn: &mut Conn,
     legs: &mut [LegRow],
     execution: i64,
-    owners: &[(i64, i64)],
+    owners: &[Owner],
 ) -> Result<(), StoreError> {
     let ids: Vec<i64> = owners
         .iter()
-        .filter(|(_, owner)| *owner == execution)
-        .map(|(leg, _)| *leg)
+        .filter(|o| o.execution == execution)
+        .map(|o| o.leg)
         .collect();
     for fresh in leg_rows(conn, &ids).await? {
         if let Some(leg) = legs.iter_mut().find(|l| l.id == fresh.id) {

@@ -10,7 +10,7 @@ use crate::domain::error::LegError;
 use crate::domain::manifest::{Manifest, spelled};
 use crate::domain::saga::Report;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -72,6 +72,8 @@ pub enum Then {
         /// What it waits for, if not for another attempt.
         wait: Option<Wait>,
     },
+    /// Finished, and nobody hears of it: the leg has moved on without it.
+    Forget,
     /// Finished.
     Finish {
         /// What the saga hears.
@@ -124,6 +126,8 @@ pub struct Save {
 pub enum Saved {
     /// It was.
     Yes,
+    /// It was, and the execution was turned round meanwhile: make no further write call, give the command back.
+    Withdrawn,
     /// Another worker has the command, or the lease is about to end: stop, touch nothing.
     LeaseLost,
 }
@@ -144,7 +148,7 @@ impl Store {
         let held = hold(&mut tx, saves, lease).await?;
         let kept: Vec<&Save> = saves
             .iter()
-            .filter(|s| held.contains(&(s.command_id, s.token)))
+            .filter(|s| held.contains_key(&(s.command_id, s.token)))
             .collect();
         save_manifests(&mut tx, &kept).await?;
         end_mutations(&mut tx, saves).await?;
@@ -158,7 +162,15 @@ impl Store {
                     what: *report,
                     error: error.as_deref().cloned(),
                 }),
-                Then::Continue | Then::GiveBack { .. } => None,
+                // What waits no longer waits: it is undone.
+                Then::GiveBack { .. } if held.get(&(save.command_id, save.token)) == Some(&true) => {
+                    Some(LegReport {
+                        leg_id: save.leg_id,
+                        what: Report::Failed,
+                        error: None,
+                    })
+                }
+                Then::Continue | Then::GiveBack { .. } | Then::Forget => None,
             })
             .collect();
         let moved = moves::apply_reports(&mut tx, compose, &reports, now).await?;
@@ -168,19 +180,21 @@ impl Store {
         commit(tx, "progress.save").await?;
         Ok(saves
             .iter()
-            .map(|s| {
-                if held.contains(&(s.command_id, s.token)) {
-                    Saved::Yes
-                } else {
-                    Saved::LeaseLost
-                }
+            .map(|s| match held.get(&(s.command_id, s.token)) {
+                Some(false) => Saved::Yes,
+                Some(true) => Saved::Withdrawn,
+                None => Saved::LeaseLost,
             })
             .collect())
     }
 }
 
-/// Renews, gives back or finishes the leases that are still held; which they were.
-async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSet<(Uuid, i64)>, StoreError> {
+/// Renews, gives back or finishes the leases that are still held; which they were, and whether their commands are withdrawn.
+async fn hold(
+    conn: &mut Conn,
+    saves: &[Save],
+    lease: Duration,
+) -> Result<HashMap<(Uuid, i64), bool>, StoreError> {
     let mut order: Vec<&Save> = saves.iter().collect();
     order.sort_by_key(|s| s.command_id);
     let ids: Vec<Uuid> = order.iter().map(|s| s.command_id).collect();
@@ -198,6 +212,7 @@ async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSe
                 wait.map(Wait::as_str),
             ),
             Then::Finish { report, .. } => ("done", None, None, Some(report.as_str()), None),
+            Then::Forget => ("done", None, None, Some("forgotten"), None),
         };
         whats.push(what);
         afters.push(after);
@@ -205,11 +220,11 @@ async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSe
         reports.push(report);
         waits.push(wait);
     }
-    let rows: Vec<(Uuid, i64)> = sqlx::query_as(
+    let rows: Vec<(Uuid, i64, bool)> = sqlx::query_as(
         "-- progress.hold
          UPDATE command c SET
-             state = CASE n.what WHEN 'done' THEN 'done' ELSE c.state END,
-             done_at = CASE n.what WHEN 'done' THEN clock_timestamp() END,
+             state = CASE WHEN n.what = 'done' OR n.what = 'back' AND c.withdraw THEN 'done' ELSE c.state END,
+             done_at = CASE WHEN n.what = 'done' OR n.what = 'back' AND c.withdraw THEN clock_timestamp() END,
              lease_until = CASE n.what WHEN 'continue' THEN clock_timestamp() + make_interval(secs => $8) END,
              not_before = CASE n.what WHEN 'back' THEN clock_timestamp() + make_interval(secs => n.after) ELSE c.not_before END,
              last_error = coalesce(n.why, c.last_error),
@@ -223,7 +238,7 @@ async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSe
              AS n (id, token, needs, what, after, why, report, wait)
          WHERE c.id = n.id AND c.lease_token = n.token AND c.state = 'queued' AND c.lease_until IS NOT NULL
            AND c.lease_until > clock_timestamp() + make_interval(secs => n.needs)
-         RETURNING c.id, c.lease_token",
+         RETURNING c.id, c.lease_token, c.withdraw",
     )
     .bind(ids)
     .bind(tokens)
@@ -237,7 +252,10 @@ async fn hold(conn: &mut Conn, saves: &[Save], lease: Duration) -> Result<HashSe
     .fetch_all(conn)
     .await
     .map_err(refused("progress.hold"))?;
-    Ok(rows.into_iter().collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, token, withdrawn)| ((id, token), withdrawn))
+        .collect())
 }
 
 async fn save_manifests(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreError> {

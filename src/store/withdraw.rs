@@ -67,10 +67,12 @@ pub(crate) async fn tell(conn: &mut Conn, commands: &[Queued]) -> Result<(), Sto
     if ids.is_empty() {
         return Ok(());
     }
-    sqlx::query("-- withdraw.tell\nUPDATE command SET withdraw = true WHERE id = ANY($1) AND state = 'queued'")
-        .bind(ids)
-        .execute(conn)
-        .await
-        .map_err(refused("withdraw.tell"))?;
+    sqlx::query(
+        "-- withdraw.tell\nUPDATE command SET withdraw = true WHERE id = ANY($1) AND state = 'queued'",
+    )
+    .bind(ids)
+    .execute(conn)
+    .await
+    .map_err(refused("withdraw.tell"))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, so that it links once. The list of modules; nothing else lives here.
 
+mod amend;
 mod contract;
 mod deploy;
 mod execution;

@@ -34,7 +34,7 @@ impl Drive {
                     ),
                 ));
             };
-            if wanted.switchable && seen.serving == Serving::Active {
+            if wanted.switchable && seen.serving == Serving::Active && !self.switched_on(&wanted.key) {
                 return self.born_active(&wanted.key).await;
             }
             if let Some((field, wanted, found)) = first_difference(&wanted.fields, &seen.fields) {
@@ -99,6 +99,13 @@ impl Drive {
                 ))
             }
         }
+    }
+
+    /// We switched it on ourselves, before its change was asked for.
+    fn switched_on(&self, key: &str) -> bool {
+        self.manifest
+            .get(key)
+            .is_some_and(|o| o.serving == Serving::Active)
     }
 
     /// Something that was made paused is on: off with it at once, then a person must look.

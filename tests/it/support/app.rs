@@ -304,7 +304,8 @@ impl App {
 
     /// Every execution has come to rest.
     pub async fn at_rest(&self) -> bool {
-        let moving = "SELECT count(*) FROM execution WHERE gate = 'open' AND settled IS NULL";
+        let moving = "SELECT count(*) FROM execution
+            WHERE gate = 'open' AND settled IS NULL OR gate = 'pending' AND saga IS NOT NULL";
         self.number(moving).await == 0
             && self
                 .number("SELECT count(*) FROM outbox WHERE published_at IS NULL")
