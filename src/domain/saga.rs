@@ -44,6 +44,12 @@
 //! Must not use a wildcard: every (state, report) cell says what happens, so a new state or report does not compile until
 //! each of its cells has been thought about.
 
+mod amend;
+mod tally;
+
+pub use amend::{Amendment, Fenced};
+pub use tally::Tally;
+
 use super::manifest::spelled;
 use super::plan::Order;
 use serde::{Deserialize, Serialize};
@@ -146,28 +152,6 @@ pub enum CommandKind {
 }
 spelled!(CommandKind { Build = "build", Activate = "activate", Undo = "undo", Retire = "retire" });
 
-/// What a new payload makes of a leg that exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Amendment {
-    /// It shall look otherwise; or the same, and is tried again because it failed.
-    Change,
-    /// The plan no longer has it.
-    Leave,
-}
-
-/// What a cell of the amendments' table says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Amend {
-    /// The leg moves, and is sent the command.
-    To(LegState, CommandKind),
-    /// The leg moves; there is nothing to send.
-    Rest(LegState),
-    /// It stays as it is.
-    Stay,
-    /// Not this leg.
-    Refused,
-}
-
 /// What a cell of the table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -259,38 +243,6 @@ impl LegState {
                 R::Built | R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed | R::Retired => {
                     Illegal
                 }
-            },
-        }
-    }
-
-    /// The amendments' table: what a new payload makes of a leg whose command, if it had one, was withdrawn.
-    #[must_use]
-    fn amended(self, what: Amendment) -> Amend {
-        use Amend::{Refused, Rest, Stay, To};
-        use CommandKind::{Build, Retire};
-        match what {
-            Amendment::Change => match self {
-                Self::Waiting => Stay,
-                Self::Building | Self::Built | Self::Failed => To(Self::Building, Build),
-                // It may be on: what was reached is built upon, and then activated again.
-                Self::Activating => To(Self::Building, Build),
-                Self::Scheduled | Self::Live | Self::Unamended | Self::Amending => To(Self::Amending, Build),
-                // It comes back, from off.
-                Self::Retiring | Self::Retired => To(Self::Building, Build),
-                Self::Undoing | Self::Undone | Self::Stuck | Self::Superseded => Refused,
-            },
-            Amendment::Leave => match self {
-                Self::Waiting => Rest(Self::Retired),
-                Self::Building
-                | Self::Built
-                | Self::Failed
-                | Self::Activating
-                | Self::Scheduled
-                | Self::Live
-                | Self::Unamended
-                | Self::Amending => To(Self::Retiring, Retire),
-                Self::Retiring | Self::Retired => Stay,
-                Self::Undoing | Self::Undone | Self::Stuck | Self::Superseded => Refused,
             },
         }
     }
@@ -410,65 +362,6 @@ pub enum Direction {
 }
 spelled!(Direction { Forward = "forward", Back = "back" });
 
-/// How many legs are in each state, by the platform's position in the recommended order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Tally(BTreeMap<u8, BTreeMap<LegState, u32>>);
-
-impl Tally {
-    /// Adds legs.
-    pub fn add(&mut self, position: u8, state: LegState, legs: u32) {
-        *self.0.entry(position).or_default().entry(state).or_default() += legs;
-    }
-
-    /// Takes a leg out; `false` if none was there.
-    #[must_use]
-    fn take(&mut self, position: u8, state: LegState) -> bool {
-        let Some(states) = self.0.get_mut(&position) else {
-            return false;
-        };
-        match states.get_mut(&state) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                if *count == 0 {
-                    states.remove(&state);
-                }
-                true
-            }
-            Some(_) | None => false,
-        }
-    }
-
-    /// Moves all legs in a state (of one platform or of all); how many.
-    fn sweep(&mut self, position: Option<u8>, from: LegState, to: LegState) -> u32 {
-        let mut moved = 0;
-        for (p, states) in &mut self.0 {
-            if position.is_none_or(|wanted| wanted == *p)
-                && let Some(count) = states.remove(&from)
-            {
-                *states.entry(to).or_default() += count;
-                moved += count;
-            }
-        }
-        moved
-    }
-
-    /// How many legs are in this state.
-    #[must_use]
-    pub fn count(&self, state: LegState) -> u32 {
-        self.0.values().filter_map(|states| states.get(&state)).sum()
-    }
-
-    /// How many legs there are.
-    #[must_use]
-    pub fn total(&self) -> u32 {
-        self.0.values().flat_map(BTreeMap::values).sum()
-    }
-
-    fn all(&self, test: impl Fn(LegState) -> bool) -> bool {
-        self.0.values().all(|states| states.keys().all(|s| test(*s)))
-    }
-}
-
 /// Something the service must write down in the same transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -546,14 +439,6 @@ pub struct Illegal {
     pub report: Report,
 }
 
-/// An input from outside that comes too late for a leg: it goes back, or is not this version's any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a leg that is {state:?} cannot be changed")]
-pub struct Fenced {
-    /// The leg's state.
-    pub state: LegState,
-}
-
 impl Saga {
     /// All legs wait.
     #[must_use]
@@ -617,132 +502,6 @@ impl Saga {
             self.proceed(&mut effects);
         }
         effects
-    }
-
-    /// A new payload makes something of a leg that is in `state`, whose command (if one was out) the caller has withdrawn.
-    /// Call [`Saga::amended`] when every leg was gone through.
-    ///
-    /// # Errors
-    /// [`Fenced`]: the execution goes back, or the leg is not its own any more; nothing changes.
-    pub fn amend(&mut self, position: u8, state: LegState, what: Amendment) -> Result<Vec<Effect>, Fenced> {
-        let fenced = Fenced { state };
-        if self.direction == Direction::Back {
-            return Err(fenced);
-        }
-        let (to, command) = match state.amended(what) {
-            Amend::To(to, command) => (to, Some(command)),
-            Amend::Rest(to) => (to, None),
-            Amend::Stay => return Ok(Vec::new()),
-            Amend::Refused => return Err(fenced),
-        };
-        self.move_leg(position, state, to, command).ok_or(fenced)
-    }
-
-    /// A leg that the new payload adds: it waits for its turn, or, where an older version's campaign is on and was taken
-    /// over, it is on as it was and to be changed.
-    pub fn join(&mut self, position: u8, on: bool) -> LegState {
-        let state = if on {
-            LegState::Unamended
-        } else {
-            LegState::Waiting
-        };
-        self.tally.add(position, state, 1);
-        self.settled = None;
-        state
-    }
-
-    /// Every leg was gone through: what follows for the whole.
-    #[must_use]
-    pub fn amended(&mut self) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        self.settled = None;
-        self.proceed(&mut effects);
-        effects
-    }
-
-    /// Whether a new payload may start it anew: it went back because a leg failed, and everything of it was undone.
-    #[must_use]
-    pub fn may_start_anew(&self) -> bool {
-        self.direction == Direction::Back
-            && !self.asked_to_roll_back
-            && self.tally.all(|s| s == LegState::Undone)
-    }
-
-    /// Starts anew with a new payload: the legs wait again. The caller replaces the legs' specs.
-    pub fn start_anew(&mut self) {
-        for states in self.tally.0.values_mut() {
-            if let Some(count) = states.remove(&LegState::Undone) {
-                *states.entry(LegState::Waiting).or_default() += count;
-            }
-        }
-        self.direction = Direction::Forward;
-        self.settled = None;
-    }
-
-    /// A newer version takes this leg's campaign over; its command, if one was out, was withdrawn.
-    ///
-    /// # Errors
-    /// [`Fenced`]: it is being undone, or was, or is taken over already.
-    pub fn hand_over(&mut self, position: u8, state: LegState) -> Result<Vec<Effect>, Fenced> {
-        let fenced = Fenced { state };
-        match state {
-            LegState::Undoing | LegState::Undone | LegState::Stuck | LegState::Superseded => {
-                return Err(fenced);
-            }
-            LegState::Waiting
-            | LegState::Building
-            | LegState::Built
-            | LegState::Activating
-            | LegState::Scheduled
-            | LegState::Live
-            | LegState::Failed
-            | LegState::Amending
-            | LegState::Unamended
-            | LegState::Retiring
-            | LegState::Retired => {}
-        }
-        if self.direction == Direction::Back {
-            return Err(fenced);
-        }
-        self.move_leg(position, state, LegState::Superseded, None)
-            .ok_or(fenced)
-    }
-
-    /// The newer version gives a campaign back, off: it is made as this version has it, and switched on again if it was on.
-    ///
-    /// # Errors
-    /// [`Fenced`]: it was not taken over, or this version was rolled back meanwhile.
-    pub fn take_back(&mut self, position: u8, state: LegState, was_on: bool) -> Result<Vec<Effect>, Fenced> {
-        let fenced = Fenced { state };
-        if state != LegState::Superseded && state != LegState::Retired || self.direction == Direction::Back {
-            return Err(fenced);
-        }
-        self.settled = None;
-        if was_on {
-            return self
-                .move_leg(position, state, LegState::Building, Some(CommandKind::Build))
-                .ok_or(fenced);
-        }
-        self.move_leg(position, state, LegState::Retired, None)
-            .ok_or(fenced)
-    }
-
-    /// Moves one leg by another hand than a report's.
-    fn move_leg(
-        &mut self,
-        position: u8,
-        from: LegState,
-        to: LegState,
-        command: Option<CommandKind>,
-    ) -> Option<Vec<Effect>> {
-        if !self.tally.take(position, from) {
-            return None;
-        }
-        self.settled = None;
-        self.tally.add(position, to, 1);
-        let mut effects = vec![Effect::Leg(to)];
-        effects.extend(command.map(Effect::Command));
-        Some(effects)
     }
 
     /// Whether legs wait for each other before they are switched on.

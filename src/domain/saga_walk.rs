@@ -399,7 +399,7 @@ fn every_reachable_state_keeps_the_rules_when_payloads_change() {
         for (order, positions, grows_to) in [
             (Order::Parallel, &[0][..], 2),
             (Order::Recommended, &[0, 1], 2),
-            (Order::Parallel, &[0, 1], 3),
+            (Order::Parallel, &[0, 1], if atomic { 3 } else { 2 }),
         ] {
             let (s, e) = walk(World::amended(atomic, order, positions, grows_to));
             states += s;

@@ -194,7 +194,7 @@ impl Drive {
     /// Waits for its turn on the account: no more legs at once than the platform's quota feeds, so that no call waits in a
     /// queue past its lease. The lease is renewed meanwhile. An undo never waits: it stops what spends.
     async fn turn(&mut self) -> Result<Option<OwnedSemaphorePermit>, Halt> {
-        if self.job.kind == CommandKind::Undo {
+        if matches!(self.job.kind, CommandKind::Undo | CommandKind::Retire) {
             return Ok(None);
         }
         let pace = self.pace();
@@ -205,7 +205,9 @@ impl Drive {
                     Self::not_held(&pace)?;
                     return Ok(turn);
                 }
-                Err(_) => self.save(Vec::new(), Duration::ZERO, Then::Continue).await?,
+                Err(_) => {
+                    self.save(Vec::new(), Duration::ZERO, Then::Continue).await?;
+                }
             }
         }
     }
