@@ -53,7 +53,6 @@ pub use tally::Tally;
 use super::manifest::spelled;
 use super::plan::Order;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Where one leg stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
