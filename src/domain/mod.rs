@@ -5,6 +5,7 @@
 //! (`settings`, the fields of a remote object).
 
 pub mod catalog;
+pub mod diff;
 pub mod error;
 pub mod gate;
 pub mod ids;
