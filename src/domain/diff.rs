@@ -121,7 +121,8 @@ fn values(path: &str, old: Option<&Value>, new: Option<&Value>, out: &mut Vec<Fi
 /// `250` and `250.00` are the same amount.
 fn amounts_agree(path: &str, old: Option<&Value>, new: Option<&Value>) -> bool {
     let money = ["amount", "bid", "target_cpa"].iter().any(|name| {
-        path.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        path.strip_suffix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     });
     let plain = |v: Option<&Value>| -> Option<String> {
         let text = v?.as_str()?;
@@ -144,8 +145,10 @@ fn members(path: &str, old: &Map<String, Value>, new: &Map<String, Value>, out: 
 }
 
 fn lists(path: &str, old: &[Value], new: &[Value], out: &mut Vec<FieldChange>) {
-    let (old_names, new_names): (Option<Vec<String>>, Option<Vec<String>>) =
-        (old.iter().map(name_of).collect(), new.iter().map(name_of).collect());
+    let (old_names, new_names): (Option<Vec<String>>, Option<Vec<String>>) = (
+        old.iter().map(name_of).collect(),
+        new.iter().map(name_of).collect(),
+    );
     let (Some(old_names), Some(new_names)) = (old_names, new_names) else {
         // Texts, in an order that means something.
         for i in 0..old.len().max(new.len()) {
@@ -213,7 +216,9 @@ mod tests {
         let mut new = plan();
         new["campaigns"][0]["budget"]["amount"] = json!("260.00");
         new["campaigns"][0]["ad_groups"][0]["ads"][0]["headlines"][1] = json!("Autumn");
-        let keywords = new["campaigns"][0]["ad_groups"][0]["keywords"].as_array_mut().unwrap();
+        let keywords = new["campaigns"][0]["ad_groups"][0]["keywords"]
+            .as_array_mut()
+            .unwrap();
         keywords.remove(0);
         keywords.push(json!({ "text": "acme boots", "match": "exact" }));
         let fields = changed(&new);

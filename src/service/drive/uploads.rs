@@ -6,7 +6,7 @@
 //! give the command back.
 
 use super::unknown::LOOKS;
-use super::{CALLS_AT_ONCE, Drive, Halt, MARGIN, fail, wait_for};
+use super::{CALLS_AT_ONCE, Drive, Halt, MARGIN, TURNED, fail, give_back, wait_for};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::saga::Report;
 use crate::domain::spec::Asset;
@@ -14,7 +14,7 @@ use crate::health::assets::Lookup;
 use crate::health::content::{self, Content, NoContent};
 use crate::platform::{CallError, Upload, Uploaded};
 use crate::service::backoff;
-use crate::service::committer::NotSaved;
+use crate::service::committer::{NotSaved, Onward};
 use crate::store::audit::Record;
 use crate::store::progress::{Then, Wait};
 use crate::store::uploads::{Asking, Claim, Settled, Stage, Standing, Wanted};
@@ -107,8 +107,10 @@ impl Drive {
         }
         if !claims.is_empty() {
             // The command is ours for long enough; if it is not, the claims run out unused.
-            self.save(Vec::new(), self.session.deadline + MARGIN, Then::Continue)
-                .await?;
+            let needs = self.session.deadline + MARGIN;
+            if self.save(Vec::new(), needs, Then::Continue).await? == Onward::Stop {
+                return Err(give_back(Duration::ZERO, TURNED));
+            }
             came.extend(self.deal_with(claims, &wanted).await?);
         }
         self.take_in_uploads(&wanted, came)
