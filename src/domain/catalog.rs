@@ -85,7 +85,7 @@ pub fn judge(check: &str, health: &CatalogHealth, max_critical: u64) -> Check {
             health.name
         ),
     };
-    if products > 0 || max_critical > 0 {
+    if products > 0 {
         reason.push_str(&format!(" ({max_critical} tolerated)"));
     }
     let mut shown: Vec<&Finding> = health.findings.iter().collect();

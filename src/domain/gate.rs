@@ -2,6 +2,7 @@
 //!
 //! Must not reach anything: `service::gate` asks, this module judges. Unknown is never taken for a pass.
 
+use super::error::LegError;
 use super::manifest::spelled;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,21 @@ pub struct Check {
     /// Seconds since the verdict was reached; 0: for this execution.
     #[serde(default)]
     pub age_s: i64,
+    /// What the plan asks for, where it is about money: decimal with currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_amount: Option<String>,
+    /// What the platform allows, in the same currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform_limit: Option<String>,
+    /// `PRE-<PLATFORM>-PAYER` for payer trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert_code: Option<String>,
+    /// `agency_master` for payer trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// When asking again makes sense, seconds; 0: soon. Not kept.
+    #[serde(skip)]
+    pub again_s: u64,
 }
 
 impl Check {
@@ -41,11 +57,16 @@ impl Check {
     #[must_use]
     pub fn pass(check: impl Into<String>, reason: impl Into<String>) -> Self {
         Self {
-            check: check.into(),
+            check: short(check.into(), NAME),
             outcome: Outcome::Pass,
-            reason: reason.into(),
+            reason: short(reason.into(), TEXT),
             remedy: String::new(),
             age_s: 0,
+            plan_amount: None,
+            platform_limit: None,
+            alert_code: None,
+            route: None,
+            again_s: 0,
         }
     }
 
@@ -58,13 +79,69 @@ impl Check {
         remedy: impl Into<String>,
     ) -> Self {
         Self {
-            check: check.into(),
             outcome,
-            reason: reason.into(),
-            remedy: remedy.into(),
-            age_s: 0,
+            remedy: short(remedy.into(), TEXT),
+            ..Self::pass(check, reason)
         }
     }
+
+    /// Could not be asked: the gate asks again by itself, after this long if that is known.
+    #[must_use]
+    pub fn unknown(
+        check: impl Into<String>,
+        reason: impl Into<String>,
+        again_in: Option<std::time::Duration>,
+    ) -> Self {
+        Self {
+            again_s: again_in.map_or(0, |wait| wait.as_secs()),
+            ..Self::not(
+                Outcome::Unknown,
+                check,
+                reason,
+                "none needed: the gate asks again by itself",
+            )
+        }
+    }
+
+    /// A refusal by a platform, or of ours in its terms.
+    #[must_use]
+    pub fn refused(check: impl Into<String>, error: &LegError) -> Self {
+        let code = error
+            .alert_code
+            .as_ref()
+            .map(|c| format!("{c}: "))
+            .unwrap_or_default();
+        Self {
+            plan_amount: error.plan_amount.clone(),
+            platform_limit: error.platform_limit.clone(),
+            alert_code: error.alert_code.clone(),
+            route: error.route.clone(),
+            ..Self::not(
+                Outcome::Fail,
+                check,
+                format!("{code}{}", error.message),
+                error.remedy.clone(),
+            )
+        }
+    }
+}
+
+/// The longest name of a check, in characters.
+const NAME: usize = 200;
+/// The longest reason or remedy.
+const TEXT: usize = 2000;
+
+/// Others wrote a part of it (a vendor's words, a file's name): no control characters, and an end.
+fn short(text: String, longest: usize) -> String {
+    if text.len() <= longest && !text.contains(char::is_control) {
+        return text;
+    }
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let mut kept: String = text.chars().take(longest).map(plain).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
+    }
+    kept
 }
 
 /// What all verdicts amount to.
@@ -94,6 +171,14 @@ pub fn judge(checks: &[Check]) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_wrote_stays_short_and_plain() {
+        let check = Check::pass("a\u{7}b\nc", "é".repeat(5000));
+        assert_eq!(check.check, "a b c");
+        assert_eq!(check.reason.chars().count(), TEXT + 1);
+        assert_eq!(Check::pass("x", "as it is").reason, "as it is");
+    }
 
     #[test]
     fn unknown_is_never_a_pass() {

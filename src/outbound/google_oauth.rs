@@ -23,6 +23,9 @@ pub const SCOPE_ADWORDS: &str = "https://www.googleapis.com/auth/adwords";
 /// GA4, Admin and Data API, reading.
 pub const SCOPE_ANALYTICS: &str = "https://www.googleapis.com/auth/analytics.readonly";
 
+/// Merchant API.
+pub const SCOPE_CONTENT: &str = "https://www.googleapis.com/auth/content";
+
 /// How long one exchange may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// A token is not used in its last minute: the call that carries it takes time too.

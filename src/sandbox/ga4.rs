@@ -5,6 +5,7 @@
 //! <https://developers.google.com/analytics/devguides/config/admin/v1/rest> and
 //! <https://developers.google.com/analytics/devguides/reporting/data/v1/rest> (v1beta of both).
 
+use super::google_query::Query;
 use super::google_rpc::{Violation, bad_request, error, unauthenticated};
 use super::http::{Answer, Call, Described, Vendor, no_accounts};
 use super::world::World;
@@ -147,6 +148,18 @@ fn refused(world: &mut World, vendor: &str, call: &Call<'_>) -> Option<Answer> {
     None
 }
 
+/// "The maximum number of resources to return … at most 50 … The maximum value is 200 (higher values will be coerced)": all
+/// three lists (`analyticsadmin.v1beta`).
+fn paged(query: &Query, key: &str, items: Vec<Value>) -> Answer {
+    let page = query
+        .only(&["pageSize", "pageToken"])
+        .and_then(|()| query.page(key, items, 50, 200));
+    match page {
+        Ok(body) => Answer::json(200, &body),
+        Err(bad) => error(400, &bad.message, Vec::new()),
+    }
+}
+
 fn answer_admin(world: &mut World, call: &Call<'_>) -> Answer {
     if let Some(refusal) = refused(world, "ga4-admin", call) {
         return refusal;
@@ -158,7 +171,8 @@ fn answer_admin(world: &mut World, call: &Call<'_>) -> Answer {
     let about = Property::of(world, id);
     let name = format!("properties/{id}");
     let created = "2024-01-15T09:00:00Z";
-    let body = match rest {
+    let query = Query::parse(call.query);
+    match rest {
         "" => {
             let mut body = json!({
                 "name": name, "displayName": format!("Sandbox {id}"), "parent": "accounts/1", "account": "accounts/1",
@@ -170,17 +184,24 @@ fn answer_admin(world: &mut World, call: &Call<'_>) -> Answer {
                 body["deleteTime"] = "2026-01-01T00:00:00Z".into();
                 body["expireTime"] = "2026-02-05T00:00:00Z".into();
             }
-            body
+            match query.only(&[]) {
+                Ok(()) => Answer::json(200, &body),
+                Err(bad) => error(400, &bad.message, Vec::new()),
+            }
         }
-        "/dataStreams" => json!({"dataStreams": [{
-            "name": format!("{name}/dataStreams/1"), "type": "WEB_DATA_STREAM", "displayName": "Web",
-            "createTime": created, "updateTime": created,
-            "webStreamData": {
-                "measurementId": about.get("measurement_id").and_then(Value::as_str)
-                    .map_or_else(|| format!("G-SB{id}"), str::to_owned),
-                "defaultUri": about.text("default_uri", "https://shop.acme.example"),
-            },
-        }]}),
+        "/dataStreams" => paged(
+            &query,
+            "dataStreams",
+            vec![json!({
+                "name": format!("{name}/dataStreams/1"), "type": "WEB_DATA_STREAM", "displayName": "Web",
+                "createTime": created, "updateTime": created,
+                "webStreamData": {
+                    "measurementId": about.get("measurement_id").and_then(Value::as_str)
+                        .map_or_else(|| format!("G-SB{id}"), str::to_owned),
+                    "defaultUri": about.text("default_uri", "https://shop.acme.example"),
+                },
+            })],
+        ),
         "/keyEvents" | "/conversionEvents" => {
             let key = &rest[1..];
             let events: Vec<Value> = about
@@ -194,7 +215,7 @@ fn answer_admin(world: &mut World, call: &Call<'_>) -> Answer {
                     })
                 })
                 .collect();
-            list(key, events)
+            paged(&query, key, events)
         }
         "/googleAdsLinks" => {
             let links: Vec<Value> = about
@@ -209,19 +230,9 @@ fn answer_admin(world: &mut World, call: &Call<'_>) -> Answer {
                     })
                 })
                 .collect();
-            list("googleAdsLinks", links)
+            paged(&query, "googleAdsLinks", links)
         }
-        _ => return error(404, "Method not found.", Vec::new()),
-    };
-    Answer::json(200, &body)
-}
-
-/// An empty list is an empty object, as proto3 JSON has it.
-fn list(key: &str, items: Vec<Value>) -> Value {
-    if items.is_empty() {
-        json!({})
-    } else {
-        json!({ key: items })
+        _ => error(404, "Method not found.", Vec::new()),
     }
 }
 
@@ -349,6 +360,14 @@ fn rows(
             .enumerate()
             .map(|(n, event)| (event.clone(), 17 + 5 * n as u64)),
     );
+    if let Some(counts) = about.get("events").and_then(Value::as_object) {
+        for (event, count) in counts {
+            events.retain(|(e, _)| e != event);
+            events.push((event.clone(), count.as_u64().unwrap_or(0)));
+        }
+        // "If a property never logs an event, a query will not have a row" for it.
+        events.retain(|(_, count)| *count > 0);
+    }
     if matches!(about.state(), "red" | "silent") {
         events.clear();
     }
@@ -406,6 +425,10 @@ fn rendered(
             json!({"currencyCode": "EUR", "timeZone": about.text("timezone", "Europe/Berlin")});
         if about.state() == "amber" {
             metadata["subjectToThresholding"] = true.into();
+        }
+        if about.state() == "sampled" {
+            metadata["samplingMetadatas"] =
+                json!([{"samplesReadCount": "500000", "samplingSpaceSize": "9000000"}]);
         }
         answer["metadata"] = metadata;
     }

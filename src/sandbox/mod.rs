@@ -10,7 +10,7 @@
 //! # Credentials
 //! | who | accepted |
 //! |---|---|
-//! | Google Ads, GA4 | tokens from `/oauth/token`, and any that begins with `sandbox-token` |
+//! | Google Ads, GA4, Merchant | tokens from `/oauth/token`, and any that begins with `sandbox-token` |
 //! | `/oauth/token` | any `client_id`, `client_secret`, `refresh_token`; any well-formed `jwt-bearer` assertion |
 //! | Meta | any token that begins with `sandbox-meta-token`; `appsecret_proof` is checked if sent, with the app secret `sandbox-meta-secret` |
 //! | asset library | any bearer token |
@@ -20,7 +20,9 @@
 //! adGroups,…}.mutate` · `meta.account.get` `meta.minimum_budgets.get` `meta.{campaigns,adsets,adcreatives,ads,adlabels}.{create,
 //! list,get,update,delete}` `meta.{campaigns,…}bylabels.list` `meta.insights.list` `meta.batch` (each operation of a batch is
 //! also a request of its own) · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
-//! `ga4-data.runReport` `.runRealtimeReport` · `oauth.token` · `assets.get` `assets.content`. A fault may leave the vendor out
+//! `ga4-data.runReport` `.runRealtimeReport` · `merchant.accounts.get` `.issues.list` `.aggregateProductStatuses.list`
+//! `.dataSources.list` `.dataSources.get` `.fileUploads.get` `.products.list` `.products.get` · `oauth.token` · `assets.get`
+//! `assets.content`. A fault may leave the vendor out
 //! (`campaigns.create`), and `*` stands for anything (`*.create`).
 //!
 //! # `POST /control/faults` (one object, or a list of them)
@@ -49,7 +51,7 @@
 //! ```json
 //! {"ga4": "red"}
 //! {"ga4": {"properties/360012345": {"state": "amber", "key_events": ["purchase"], "ads_linked": ["1234567890"],
-//!          "default_uri": "https://shop.acme.example", "measurement_id": "G-X"}, "*": "green"}}
+//!          "default_uri": "https://shop.acme.example", "measurement_id": "G-X", "events": {"purchase": 0}}, "*": "green"}}
 //! {"accounts": {"google-ads/1234567890": {"account_status": "SUSPENDED", "payer": "unsettled", "auto_tagging": true,
 //!               "currency": "USD", "timezone": "America/New_York", "minimum_daily_budget": "5.00",
 //!               "login_customer_id": "9876543210", "spending_limit": "1000.00"},
@@ -68,7 +70,8 @@
 //!  "require_appsecret_proof": true, "deliberate": "what a test sends wrong on purpose, and why", "quota_speed": 60}
 //! ```
 //! `quota_speed`: the vendors' quotas hold, on clocks that run so much faster than theirs (1: as theirs); 0: no quotas.
-//! GA4 states: `green`, `amber` (thresholded), `red` (trashed and silent), `silent` (no events), `no_access` (403).
+//! `{"merchant": "red"}`, by account and in detail: `merchant/world.rs`.
+//! GA4 states: `green`, `amber` (thresholded), `sampled`, `red` (trashed and silent), `silent` (no events), `no_access` (403).
 //! `token_expired` counts calls down per vendor (a number alone: any vendor); `revoke` takes refresh tokens, service-account
 //! addresses and Meta access tokens, `*` for all. `spend` is found by id, resource name or name.
 //! Lists of texts match case-insensitively anywhere in an ad's name or texts and in its parents' names; `*` matches all.
@@ -89,10 +92,12 @@ mod control;
 mod faults;
 mod ga4;
 mod google_ads;
+mod google_query;
 mod google_rpc;
 mod http;
 mod journal;
 mod media;
+mod merchant;
 mod meta;
 mod net;
 mod oauth;
@@ -122,7 +127,8 @@ use world::World;
 const VENDORS: &[Vendor] = &[
     google_ads::VENDOR,
     meta::VENDOR,
-    // TikTok, DV360 and Merchant stand here, each with a module of its own.
+    // TikTok and DV360 stand here, each with a module of its own.
+    merchant::VENDOR,
     ga4::ADMIN,
     ga4::DATA,
     oauth::VENDOR,

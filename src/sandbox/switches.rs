@@ -17,6 +17,7 @@ const KNOWN: &[&str] = &[
     "journal_kept",
     "late_visibility_ms",
     "latency_ms",
+    "merchant",
     "policy_finding",
     "quota_speed",
     "require_appsecret_proof",
@@ -101,6 +102,7 @@ fn one(world: &mut World, vendors: &[Vendor], key: &str, value: &Value) -> Resul
             }
         }
         "ga4" => ga4(world, value)?,
+        "merchant" => super::merchant::set(world, value)?,
         "accounts" => accounts(world, vendors, object(key, value)?)?,
         "spend" => spend(world, object(key, value)?)?,
         _ => return Err(format!("there is no switch {key}")),
@@ -138,9 +140,10 @@ fn ga4(world: &mut World, value: &Value) -> Result<(), String> {
         "key_events",
         "measurement_id",
         "default_uri",
+        "events",
         "timezone",
     ];
-    const STATES: &[&str] = &["green", "amber", "red", "silent", "no_access"];
+    const STATES: &[&str] = &["green", "amber", "sampled", "red", "silent", "no_access"];
     let set = |world: &mut World, property: &str, value: &Value| {
         let property = property
             .strip_prefix("properties/")

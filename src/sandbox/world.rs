@@ -39,6 +39,8 @@ pub(super) struct Switches {
     pub(super) account_defaults: Vec<(String, String, Value)>,
     /// GA4 properties, `*` for those not named.
     pub(super) ga4: BTreeMap<String, Map<String, Value>>,
+    /// Merchant Center accounts, `*` for those not named.
+    pub(super) merchant: BTreeMap<String, Map<String, Value>>,
     /// Assets that differ from "ready".
     pub(super) assets: BTreeMap<String, Value>,
     /// Review disapproves an ad with one of these texts in it.

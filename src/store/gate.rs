@@ -191,7 +191,8 @@ impl Store {
     pub async fn gate_checks(&self, execution_id: i64) -> Result<Vec<Check>, StoreError> {
         let rows = sqlx::query(
             "-- gate.checks
-             SELECT check_name, outcome, reason, remedy, age_s FROM gate_check WHERE execution_id = $1 ORDER BY check_name",
+             SELECT check_name, outcome, reason, remedy, age_s, plan_amount, platform_limit, alert_code, route
+             FROM gate_check WHERE execution_id = $1 ORDER BY check_name",
         )
         .bind(execution_id)
         .fetch_all(self.pool())
@@ -211,6 +212,11 @@ impl Store {
                     reason: row.get("reason"),
                     remedy: row.get("remedy"),
                     age_s: row.get("age_s"),
+                    plan_amount: row.get("plan_amount"),
+                    platform_limit: row.get("platform_limit"),
+                    alert_code: row.get("alert_code"),
+                    route: row.get("route"),
+                    again_s: 0,
                 })
             })
             .collect()
@@ -220,6 +226,8 @@ impl Store {
 /// Keeps the latest verdicts; whether any outcome or reason changed.
 async fn record_checks(conn: &mut Conn, execution_id: i64, checks: &[Check]) -> Result<bool, StoreError> {
     let column = |f: fn(&Check) -> &str| checks.iter().map(f).collect::<Vec<_>>();
+    let optional =
+        |f: fn(&Check) -> &Option<String>| checks.iter().map(|c| f(c).as_deref()).collect::<Vec<_>>();
     let ages: Vec<i64> = checks.iter().map(|c| c.age_s).collect();
     let gone = sqlx::query(
         "-- gate.checks_gone
@@ -232,15 +240,18 @@ async fn record_checks(conn: &mut Conn, execution_id: i64, checks: &[Check]) -> 
     .map_err(refused("gate.checks_gone"))?;
     let changed: i64 = sqlx::query_scalar(
         "-- gate.checks_kept
-         WITH new AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
-                          AS n (check_name, outcome, reason, remedy, age_s)),
+         WITH new AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+                          $8::text[], $9::text[], $10::text[])
+                          AS n (check_name, outcome, reason, remedy, age_s, plan_amount, platform_limit, alert_code, route)),
               old AS (SELECT check_name, outcome, reason FROM gate_check WHERE execution_id = $1),
               kept AS (
-                  INSERT INTO gate_check (execution_id, check_name, outcome, reason, remedy, age_s)
+                  INSERT INTO gate_check (execution_id, check_name, outcome, reason, remedy, age_s, plan_amount,
+                      platform_limit, alert_code, route)
                   SELECT $1, * FROM new
                   ON CONFLICT (execution_id, check_name) DO UPDATE SET outcome = excluded.outcome,
                       reason = excluded.reason, remedy = excluded.remedy, age_s = excluded.age_s,
-                      checked_at = clock_timestamp())
+                      plan_amount = excluded.plan_amount, platform_limit = excluded.platform_limit,
+                      alert_code = excluded.alert_code, route = excluded.route, checked_at = clock_timestamp())
          SELECT count(*) FROM new LEFT JOIN old USING (check_name)
          WHERE old.outcome IS DISTINCT FROM new.outcome OR old.reason IS DISTINCT FROM new.reason",
     )
@@ -250,6 +261,10 @@ async fn record_checks(conn: &mut Conn, execution_id: i64, checks: &[Check]) -> 
     .bind(column(|c| &c.reason))
     .bind(column(|c| &c.remedy))
     .bind(ages)
+    .bind(optional(|c| &c.plan_amount))
+    .bind(optional(|c| &c.platform_limit))
+    .bind(optional(|c| &c.alert_code))
+    .bind(optional(|c| &c.route))
     .fetch_one(conn)
     .await
     .map_err(refused("gate.checks_kept"))?;

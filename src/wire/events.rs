@@ -139,6 +139,18 @@ pub struct CheckOut {
     pub reason: String,
     /// What to do.
     pub remedy: String,
+    /// What the plan asks for, where it is about money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_amount: Option<String>,
+    /// What the platform allows, in the same currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform_limit: Option<String>,
+    /// `PRE-<PLATFORM>-PAYER` for payer trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert_code: Option<String>,
+    /// `agency_master` for payer trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
 }
 
 impl From<&Check> for CheckOut {
@@ -148,6 +160,10 @@ impl From<&Check> for CheckOut {
             outcome: check.outcome.as_str().to_owned(),
             reason: check.reason.clone(),
             remedy: check.remedy.clone(),
+            plan_amount: check.plan_amount.clone(),
+            platform_limit: check.platform_limit.clone(),
+            alert_code: check.alert_code.clone(),
+            route: check.route.clone(),
         }
     }
 }

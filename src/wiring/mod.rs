@@ -117,6 +117,7 @@ impl Wiring {
             base_urls: self.base_urls(),
             ga4_admin: trim(&self.config.ga4.admin_base_url),
             ga4_data: trim(&self.config.ga4.data_base_url),
+            merchant: trim(&self.config.merchant.base_url),
             verdict_ttl_s: self.config.gate.verdict_ttl_s,
             recheck: Duration::from_secs(self.config.gate.recheck_s),
         }

@@ -11,7 +11,7 @@ use crate::service::clocks::Clocks;
 use crate::service::committer::Committer;
 use crate::service::compose::Composer;
 use crate::service::drive::Tools;
-use crate::service::gate::Gatekeeper;
+use crate::service::gate::{Gatekeeper, Questions};
 use crate::service::intake::{Acceptor, Intake};
 use crate::service::relay::Relay;
 use crate::service::worker::Worker;
@@ -60,6 +60,7 @@ impl Wiring {
             pokes: self.pokes.clone(),
             config: self.gate(),
             library: self.library.clone(),
+            flights: Questions::default(),
         }
     }
 

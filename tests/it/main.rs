@@ -4,6 +4,7 @@ mod amend;
 mod contract;
 mod deploy;
 mod execution;
+mod gate;
 mod hostile;
 mod kill;
 mod never_twice;

@@ -63,6 +63,7 @@ impl World {
             ("GOOGLE__OAUTH_TOKEN_URL", format!("{base}/oauth/token")),
             ("GA4__ADMIN_BASE_URL", format!("{base}/ga4-admin")),
             ("GA4__DATA_BASE_URL", format!("{base}/ga4-data")),
+            ("MERCHANT__BASE_URL", format!("{base}/merchant")),
             ("ASSET_LIBRARY__BASE_URL", format!("{base}/assets")),
         ];
         let variables = variables.map(|(n, v)| (format!("CAMPAIGN_EXECUTION__{n}"), v));

@@ -2,13 +2,12 @@
 //!
 //! Must not judge what is wrong with an account: its adapter's probe says that.
 
-use super::{Gatekeeper, PATIENCE};
+use super::{Gatekeeper, PATIENCE, later, passes};
 use crate::domain::gate::{Check, Outcome};
 use crate::domain::plan::Plan;
 use crate::domain::tenant::{Account, Tenant};
 use crate::platform::{self, AccountFacts, CallError, Platform};
 use crate::retry;
-use crate::store::StoreError;
 use futures::future::join_all;
 use std::collections::BTreeSet;
 
@@ -41,25 +40,14 @@ impl Gatekeeper {
         }
         let (facts, age_s) = match self.facts(tenant, platform.as_ref(), account).await {
             Ok(known) => known,
-            Err(CallError::Refused(error)) => return fail(error.message.clone(), &error.remedy),
-            Err(CallError::Unavailable { why, .. } | CallError::Unclear { why }) => {
-                return Check::not(
-                    Outcome::Unknown,
-                    check,
-                    why,
-                    "none needed: the gate asks again by itself",
-                );
-            }
+            Err(CallError::Refused(error)) => return Check::refused(check, &error),
+            Err(CallError::Unavailable { why, after }) => return Check::unknown(check, why, after),
+            Err(CallError::Unclear { why }) => return Check::unknown(check, why, None),
         };
         if let Some(problem) = facts.problems.first() {
-            let alert = problem
-                .alert_code
-                .as_ref()
-                .map(|c| format!("{c}: "))
-                .unwrap_or_default();
             return Check {
                 age_s,
-                ..fail(format!("{alert}{}", problem.message), &problem.remedy)
+                ..Check::refused(check, problem)
             };
         }
         if facts.currency != plan.currency {
@@ -90,30 +78,23 @@ impl Gatekeeper {
         platform: &dyn Platform,
         account: &Account,
     ) -> Result<(AccountFacts, i64), CallError> {
-        let later = |error: StoreError| CallError::Unavailable {
-            why: error.to_string(),
-            after: None,
-        };
         let (id, probe) = (tenant.tenant_id.as_str(), format!("account:{}", platform.name()));
-        if let Some((verdict, age)) = self
-            .store
-            .verdict(id, &probe, self.config.verdict_ttl_s)
-            .await
-            .map_err(later)?
+        let kept = self.store.verdict(id, &probe, self.config.verdict_ttl_s).await;
+        if let Some((verdict, age)) = kept.map_err(later)?
             && let Ok(facts) = serde_json::from_value::<AccountFacts>(verdict)
             && facts.problems.is_empty()
         {
             return Ok((facts, age));
         }
         let session = self.session(platform, account);
-        let passes = |error: &CallError| match error {
-            // Told to wait: the gate is asked again later.
-            CallError::Unavailable { after, .. } => after.is_none(),
-            CallError::Unclear { .. } => true,
-            CallError::Refused(_) => false,
+        let flight = || async {
+            let facts = retry::look(PATIENCE, passes, || platform.probe(&session)).await?;
+            self.store.keep_verdict(id, &probe, &facts).await.map_err(later)?;
+            Ok((facts, 0))
         };
-        let facts = retry::look(PATIENCE, passes, || platform.probe(&session)).await?;
-        self.store.keep_verdict(id, &probe, &facts).await.map_err(later)?;
-        Ok((facts, 0))
+        self.flights
+            .accounts
+            .share(&format!("{id} {probe}"), flight)
+            .await
     }
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod assets;
 mod catalog;
+mod flights;
 mod offline;
 mod publish;
 mod tracking;
@@ -17,12 +18,15 @@ use crate::domain::plan::Plan;
 use crate::domain::saga::Saga;
 use crate::domain::spec::{Asset, LegSpec, leg_specs};
 use crate::domain::tenant::Account;
+use crate::health::Unknown;
 use crate::health::assets::Library;
+use crate::health::ga4::Health;
 use crate::outbound::Outbound;
-use crate::platform::{self, Platform, Session};
+use crate::platform::{self, AccountFacts, CallError, Platform, Session};
 use crate::store::gate::{GateJob, GateResult};
 use crate::store::{Store, StoreError};
 use crate::wire;
+use flights::Flights;
 use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +52,8 @@ pub struct GateConfig {
     pub ga4_admin: String,
     /// GA4 Data API.
     pub ga4_data: String,
+    /// Merchant API.
+    pub merchant: String,
     /// How long verdicts are shared, seconds.
     pub verdict_ttl_s: i64,
     /// How often a blocked execution is looked at unasked.
@@ -68,6 +74,16 @@ pub struct Gatekeeper {
     pub config: GateConfig,
     /// Where assets are.
     pub library: Library,
+    /// What it is asking.
+    pub flights: Questions,
+}
+
+/// Questions under way, shared by the executions that ask them.
+#[derive(Default)]
+pub struct Questions {
+    accounts: Flights<Result<(AccountFacts, i64), CallError>>,
+    feeds: Flights<catalog::Looked>,
+    tracking: Flights<Result<(Health, i64), Unknown>>,
 }
 
 /// What the checks found besides their verdicts.
@@ -164,10 +180,11 @@ impl Gatekeeper {
             return Ok((vec![check.clone()], self.closed(job, plan, &[check], None)));
         };
         let mut specs = leg_specs(plan, &tenant.policy.eu_political_advertising);
-        let (accounts, tracking, creative) = tokio::join!(
+        let (accounts, tracking, creative, feeds) = tokio::join!(
             self.accounts(plan, &tenant),
             self.tracking(plan, &tenant),
             self.assets(plan, &specs),
+            self.catalog(plan, &tenant, &specs),
         );
         let mut findings = Findings {
             checks: vec![offline::status(plan)],
@@ -176,7 +193,7 @@ impl Gatekeeper {
         findings.checks.extend(accounts);
         findings.checks.extend(tracking);
         findings.checks.extend(creative.checks);
-        findings.checks.extend(catalog::catalog(plan));
+        findings.checks.extend(feeds);
         findings.checks.extend(self.offline(plan, &tenant, &specs));
         let approval = offline::approval(job, &tenant);
         let ask = approval
@@ -222,7 +239,11 @@ impl Gatekeeper {
         if let Some(what_to_do) = &ask {
             messages.push(publish::approval_message(job, plan, what_to_do));
         }
-        let again_in = if blocked { self.config.recheck } else { ASK_AGAIN };
+        let again_in = if blocked {
+            self.config.recheck
+        } else {
+            soonest(checks).min(self.config.recheck)
+        };
         GateResult::Closed {
             blocked,
             again_in,
@@ -240,6 +261,33 @@ impl Gatekeeper {
             account: account.clone(),
             deadline: platform.traits().deadline,
         }
+    }
+}
+
+/// When what could not be asked is asked again: as soon as the first of it makes sense.
+fn soonest(checks: &[Check]) -> Duration {
+    let unknown = checks.iter().filter(|c| c.outcome == Outcome::Unknown);
+    let waits = unknown.map(|c| match c.again_s {
+        0 => ASK_AGAIN,
+        seconds => Duration::from_secs(seconds),
+    });
+    waits.min().unwrap_or(ASK_AGAIN)
+}
+
+/// The database was away: later.
+fn later(error: StoreError) -> CallError {
+    CallError::Unavailable {
+        why: error.to_string(),
+        after: None,
+    }
+}
+
+/// Whether a look is sat out at once. Who was told to wait gives the work back: the gate is asked again later.
+fn passes(error: &CallError) -> bool {
+    match error {
+        CallError::Unavailable { after, .. } => after.is_none(),
+        CallError::Unclear { .. } => true,
+        CallError::Refused(_) => false,
     }
 }
 

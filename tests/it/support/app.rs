@@ -269,6 +269,7 @@ impl App {
             "UPDATE platform_asset SET lease_until = NULL, unknown_until = clock_timestamp() WHERE state <> 'ready'",
             "UPDATE leg SET watch_at = clock_timestamp() WHERE watch_at IS NOT NULL",
             "DELETE FROM probe_verdict",
+            "DELETE FROM ga4_budget",
         ] {
             self.sql(statement).await;
         }
@@ -500,6 +501,7 @@ pub fn variables(database: &str, sandbox: &str, credentials: &std::path::Path) -
         ("GOOGLE__OAUTH_TOKEN_URL", format!("{base}/oauth/token")),
         ("GA4__ADMIN_BASE_URL", format!("{base}/ga4-admin")),
         ("GA4__DATA_BASE_URL", format!("{base}/ga4-data")),
+        ("MERCHANT__BASE_URL", format!("{base}/merchant")),
         ("ASSET_LIBRARY__BASE_URL", format!("{base}/assets")),
         ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
     ]

@@ -1,25 +1,28 @@
 //! GA4 tracking health: green, amber or red, from the Admin and the Data API.
 //!
-//! Green: the property lives; a web stream measures the landing host; the plan's key events are key events there; the Ads
-//! account is linked; `page_view` was received since yesterday. Amber: it works, but figures are thresholded or sampled, or no
-//! host could be matched. Anything missing is red. Facts: `analyticsadmin.v1beta`, `analyticsdata.v1beta` discovery documents.
+//! The rule, each clause red when it does not hold: the property exists, lets us read it and is not in the trash; a web stream
+//! measures each landing host (the stream's own host, without `www.`, a parent or a child of it); each of the plan's key events
+//! is a key event there; the tenant's Google Ads account is linked, if the plan has legs on it; `page_view` and each key event
+//! were received yesterday or today. Amber: all that holds, but the figures are thresholded, sampled or rolled up. Facts:
+//! `analyticsadmin.v1beta`, `analyticsdata.v1beta` discovery documents.
 //!
-//! Must not retry: a property allows ten server errors an hour and project. The gate shares the verdict between plans.
+//! Must not retry: a property allows ten server errors an hour and project ([`budget`]). The gate shares the verdict between
+//! plans and keeps the count.
+
+pub mod budget;
 
 use super::Unknown;
+use super::google::{Api, Trouble};
 use crate::domain::tenant::Account;
 use crate::outbound::Outbound;
-use crate::outbound::google_oauth::{Rejected, SCOPE_ANALYTICS, TokenError};
-use futures::future::try_join4;
-use secrecy::ExposeSecret;
+use crate::outbound::google_oauth::SCOPE_ANALYTICS;
+use futures::future;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long one call may take.
-const DEADLINE: Duration = Duration::from_secs(15);
-/// Pages of a list are this large; a property has at most a few hundred streams, key events and links.
-const PAGE: u32 = 200;
+/// Pages of a list are as large as the API allows.
+const PAGE: &str = "200";
 
 /// How tracking is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,49 +88,154 @@ pub struct Question<'a> {
     pub ads_customer_id: Option<&'a str>,
 }
 
-/// Asks GA4.
-///
-/// # Errors
-/// [`Unknown`] when GA4 can't be asked.
-pub async fn check(outbound: &Outbound, question: Question<'_>) -> Result<Health, Unknown> {
-    let admin = |path: &str| format!("{}/v1beta/{}{path}", question.admin_base, question.property);
-    let property = get(outbound, question.account, admin(""));
-    let streams = list(outbound, question.account, admin("/dataStreams"), "dataStreams");
-    let key_events = list(outbound, question.account, admin("/keyEvents"), "keyEvents");
-    let links = list(
-        outbound,
-        question.account,
-        admin("/googleAdsLinks"),
-        "googleAdsLinks",
-    );
-    let (property, streams, key_events, links) = match try_join4(property, streams, key_events, links).await {
-        Ok(answers) => answers,
-        Err(Trouble::Red(finding)) => {
-            return Ok(Health {
-                findings: vec![finding],
-            });
-        }
-        Err(Trouble::Unknown(unknown)) => return Err(unknown),
-    };
-    let mut findings = Vec::new();
-    judge_property(&property, question, &mut findings);
-    judge_streams(&streams, question, &mut findings);
-    judge_key_events(&key_events, question, &mut findings);
-    judge_links(&links, question, &mut findings);
-    match events(outbound, question).await {
-        Ok(report) => judge_events(&report, question, &mut findings),
-        Err(Trouble::Red(finding)) => findings.push(finding),
-        Err(Trouble::Unknown(unknown)) => return Err(unknown),
-    }
-    Ok(Health { findings })
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The health, or why it is not known.
+    pub health: Result<Health, Unknown>,
+    /// How many calls GA4 answered with a server error: the property's budget of them is small.
+    pub server_errors: u32,
+    /// GA4 said that there were too many calls; until then none may be made.
+    pub wait: Option<Duration>,
 }
 
-/// Why an answer is missing.
-enum Trouble {
-    /// Because something is wrong with the property or our access to it.
+/// How long nothing is asked after a 429 without a hint: tokens come back by the hour, concurrent requests at once.
+const THROTTLED: Duration = Duration::from_secs(300);
+
+/// Asks GA4. The property first, and the rest only when it answers, so that an outage costs one server error.
+pub async fn check(outbound: &Outbound, question: Question<'_>) -> Asked {
+    let mut tally = Tally::default();
+    let health = ask(outbound, question, &mut tally).await;
+    Asked {
+        health,
+        server_errors: tally.server_errors,
+        wait: tally.wait,
+    }
+}
+
+/// What the answers cost.
+#[derive(Default)]
+struct Tally {
+    server_errors: u32,
+    wait: Option<Duration>,
+}
+
+impl Tally {
+    /// Counts a trouble, and says what it means.
+    fn meant(&mut self, trouble: &Trouble, question: Question<'_>) -> Meant {
+        match trouble {
+            Trouble::Server { .. } => self.server_errors += 1,
+            Trouble::Throttled { after } => {
+                let wait = after.unwrap_or(THROTTLED);
+                self.wait = Some(self.wait.map_or(wait, |w| w.max(wait)));
+            }
+            Trouble::Refused { .. } | Trouble::Credential(_) | Trouble::Unreachable(_) => {}
+        }
+        meant(trouble, question)
+    }
+}
+
+/// What a missing answer means.
+enum Meant {
+    /// Something is wrong with the property or our access to it.
     Red(Finding),
-    /// Because it could not be asked.
+    /// It could not be asked.
     Unknown(Unknown),
+}
+
+fn meant(trouble: &Trouble, q: Question<'_>) -> Meant {
+    let told = trouble.told("GA4");
+    match trouble {
+        Trouble::Credential(_) => Meant::Red(red(
+            told,
+            format!("renew the credential {}", q.account.credential),
+        )),
+        Trouble::Refused { status: 404, .. } => Meant::Red(red(
+            format!("there is no GA4 {}", q.property),
+            "correct tracking.ga4_property or onboard the tenant again",
+        )),
+        Trouble::Refused {
+            status: 401 | 403, ..
+        } => Meant::Red(red(
+            format!(
+                "no access to GA4 {} with {}: {told}",
+                q.property, q.account.credential
+            ),
+            "give the credential's owner Viewer access to the property, and enable the Analytics APIs in its project",
+        )),
+        Trouble::Throttled { after } => Meant::Unknown(Unknown {
+            why: told,
+            again_in: *after,
+        }),
+        // A 400 is a mistake of ours, not of the property's: it is not known to be red.
+        Trouble::Refused { .. } | Trouble::Server { .. } | Trouble::Unreachable(_) => {
+            Meant::Unknown(Unknown::new(told))
+        }
+    }
+}
+
+async fn ask(outbound: &Outbound, q: Question<'_>, tally: &mut Tally) -> Result<Health, Unknown> {
+    let api = Api {
+        outbound,
+        credential: &q.account.credential,
+        scope: SCOPE_ANALYTICS,
+    };
+    let admin = |path: &str| format!("{}/v1beta/{}{path}", q.admin_base, q.property);
+    let mut findings = Vec::new();
+    match api.get::<Value>(&admin(""), &[]).await {
+        Ok(property) => judge_property(&property, q, &mut findings),
+        Err(trouble) => match tally.meant(&trouble, q) {
+            Meant::Red(finding) => {
+                return Ok(Health {
+                    findings: vec![finding],
+                });
+            }
+            Meant::Unknown(unknown) => return Err(unknown),
+        },
+    }
+    let list = |path: &'static str, wanted: bool| async move {
+        if !wanted {
+            return Ok(Vec::new());
+        }
+        let url = format!("{}/v1beta/{}/{path}", q.admin_base, q.property);
+        api.list::<Value>(&url, &[("pageSize", PAGE)], path).await
+    };
+    let (streams, key_events, links, report) = future::join4(
+        list("dataStreams", true),
+        list("keyEvents", !q.key_events.is_empty()),
+        list("googleAdsLinks", q.ads_customer_id.is_some()),
+        events(&api, q),
+    )
+    .await;
+    let mut unknown = None;
+    type Judge = fn(&[Value], Question<'_>, &mut Vec<Finding>);
+    let lists = [
+        (streams, judge_streams as Judge),
+        (key_events, judge_key_events),
+        (links, judge_links),
+    ];
+    for (answer, judge) in lists {
+        match answer {
+            Ok(items) => judge(&items, q, &mut findings),
+            Err(trouble) => match tally.meant(&trouble, q) {
+                Meant::Red(finding) => findings.push(finding),
+                Meant::Unknown(why) => unknown = unknown.or(Some(why)),
+            },
+        }
+    }
+    match report {
+        Ok(report) => judge_events(&report, q, &mut findings),
+        Err(trouble) => match tally.meant(&trouble, q) {
+            Meant::Red(finding) => findings.push(finding),
+            Meant::Unknown(why) => unknown = unknown.or(Some(why)),
+        },
+    }
+    // What is red is red, whatever else could not be asked; what is not red is not green before all was asked.
+    let health = Health { findings };
+    match unknown {
+        Some(why) if health.level() != Level::Red => Err(why),
+        Some(_) | None => Ok(health),
+    }
 }
 
 fn red(reason: impl Into<String>, remedy: impl Into<String>) -> Finding {
@@ -161,6 +269,7 @@ fn judge_streams(streams: &[Value], q: Question<'_>, findings: &mut Vec<Finding>
         .filter(|s| s.get("type").and_then(Value::as_str) == Some("WEB_DATA_STREAM"))
         .filter_map(|s| s.pointer("/webStreamData/defaultUri").and_then(Value::as_str))
         .filter_map(|uri| url::Url::parse(uri).ok()?.host_str().map(str::to_owned))
+        .map(|host| host.strip_prefix("www.").map(str::to_owned).unwrap_or(host))
         .collect();
     for host in q.landing_hosts {
         // `defaultUri` is where the tag was set up; the same stream usually measures the domain's other hosts too.
@@ -195,7 +304,7 @@ fn judge_links(links: &[Value], q: Question<'_>, findings: &mut Vec<Finding>) {
     let linked = links
         .iter()
         .filter_map(|l| l.get("customerId").and_then(Value::as_str))
-        .any(|id| id == wanted);
+        .any(|id| id.replace('-', "") == wanted);
     if !linked {
         findings.push(red(
             format!("GA4 {} is not linked to Google Ads {wanted}", q.property),
@@ -221,7 +330,12 @@ fn judge_events(report: &Value, q: Question<'_>, findings: &mut Vec<Finding>) {
             })
             .sum::<u64>()
     };
-    for event in std::iter::once("page_view").chain(q.key_events.iter().map(String::as_str)) {
+    let named = q
+        .key_events
+        .iter()
+        .map(String::as_str)
+        .filter(|e| *e != "page_view");
+    for event in std::iter::once("page_view").chain(named) {
         if count(event) == 0 {
             findings.push(red(
                 format!("GA4 {} received no {event} since yesterday", q.property),
@@ -237,6 +351,12 @@ fn judge_events(report: &Value, q: Question<'_>, findings: &mut Vec<Finding>) {
             "check the events by hand, or set the tenant's policy tracking_amber to allow",
         ));
     }
+    if flag("dataLossFromOtherRow") {
+        findings.push(amber(
+            format!("GA4 {} rolls events up into \"(other)\"", q.property),
+            "check the events by hand, or set the tenant's policy tracking_amber to allow",
+        ));
+    }
     let sampled = metadata
         .and_then(|m| m.get("samplingMetadatas"))
         .and_then(Value::as_array);
@@ -248,7 +368,7 @@ fn judge_events(report: &Value, q: Question<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-async fn events(outbound: &Outbound, q: Question<'_>) -> Result<Value, Trouble> {
+async fn events(api: &Api<'_>, q: Question<'_>) -> Result<Value, Trouble> {
     let mut names = vec!["page_view".to_owned()];
     names.extend(q.key_events.iter().cloned());
     let body = json!({
@@ -259,105 +379,7 @@ async fn events(outbound: &Outbound, q: Question<'_>) -> Result<Value, Trouble> 
         "returnPropertyQuota": true,
     });
     let url = format!("{}/v1beta/{}:runReport", q.data_base, q.property);
-    call(outbound, q.account, |http| http.post(&url).json(&body)).await
-}
-
-async fn get(outbound: &Outbound, account: &Account, url: String) -> Result<Value, Trouble> {
-    call(outbound, account, |http| http.get(&url)).await
-}
-
-async fn list(
-    outbound: &Outbound,
-    account: &Account,
-    url: String,
-    field: &str,
-) -> Result<Vec<Value>, Trouble> {
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let query = [("pageSize", PAGE.to_string()), ("pageToken", page_token.clone())];
-        let used = if page_token.is_empty() {
-            &query[..1]
-        } else {
-            &query[..]
-        };
-        let page = call(outbound, account, |http| http.get(&url).query(used)).await?;
-        all.extend(
-            page.get(field)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
-        match page.get("nextPageToken").and_then(Value::as_str) {
-            Some(next) if !next.is_empty() && next != page_token => page_token = next.to_owned(),
-            Some(_) | None => return Ok(all),
-        }
-    }
-}
-
-async fn call(
-    outbound: &Outbound,
-    account: &Account,
-    request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
-) -> Result<Value, Trouble> {
-    let unknown = |why: String| Trouble::Unknown(Unknown::new(why));
-    for last in [false, true] {
-        let token = match outbound
-            .google
-            .token(outbound, &account.credential, SCOPE_ANALYTICS)
-            .await
-        {
-            Ok(token) => token,
-            Err(error @ TokenError::NotAvailable { .. }) => return Err(unknown(error.to_string())),
-            Err(error @ (TokenError::Refused { .. } | TokenError::BadCredential(_))) => {
-                return Err(Trouble::Red(red(
-                    format!("GA4 cannot be asked: {error}"),
-                    format!("renew the credential {}", account.credential),
-                )));
-            }
-        };
-        let answer = outbound
-            .send(
-                request(&outbound.http).bearer_auth(token.expose_secret()),
-                DEADLINE,
-            )
-            .await
-            .map_err(|e| unknown(format!("GA4: {e}")))?;
-        match answer.status {
-            200 => {
-                return answer
-                    .json()
-                    .ok_or_else(|| unknown("GA4's answer is no JSON".to_owned()));
-            }
-            401 if !last => {
-                match outbound
-                    .google
-                    .forget(&account.credential, SCOPE_ANALYTICS, &token)
-                    .await
-                {
-                    Rejected::TryAgain | Rejected::Hopeless => {}
-                }
-            }
-            401 | 403 => {
-                return Err(Trouble::Red(red(
-                    format!(
-                        "no access to GA4 {} with {}",
-                        account.account_id, account.credential
-                    ),
-                    "give the credential's owner Viewer access to the property",
-                )));
-            }
-            404 => {
-                return Err(Trouble::Red(red(
-                    format!("there is no GA4 {}", account.account_id),
-                    "correct tracking.ga4_property or onboard the tenant again",
-                )));
-            }
-            status => return Err(unknown(format!("GA4 answered {status}"))),
-        }
-    }
-    Err(unknown("GA4 refuses every token".to_owned()))
+    api.ask(&url, &body).await
 }
 
 #[cfg(test)]
