@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod consumer;
 pub mod producer;
+pub mod scan;
 
 use rdkafka::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};

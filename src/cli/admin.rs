@@ -119,6 +119,14 @@ pub async fn doctor(wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
         ));
     }
     if database_up {
+        for pause in wiring.store.pauses().await? {
+            let (what, text) = (
+                format!("pause of {}", pause.tenant_id),
+                super::pause::line(&pause),
+            );
+            let stuck = pause.last_error.is_some();
+            lines.push((what, if stuck { Err((1, text)) } else { Ok(text) }));
+        }
         for tenant in wiring.store.tenants().await? {
             for (name, account) in &tenant.accounts {
                 let found = wiring.outbound.credentials.get(&account.credential);

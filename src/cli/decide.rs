@@ -3,7 +3,7 @@
 //! Must not do anything that was not shown and confirmed.
 
 use super::output::Output;
-use super::{Failure, find, user};
+use super::{Failure, ask, find, user};
 use crate::service::compose::Composer;
 pub use crate::store::control::Verb;
 use crate::store::control::{Ordered, Request};
@@ -12,7 +12,6 @@ use crate::store::views::ExecutionView;
 use crate::wiring::Wiring;
 use clap::Args;
 use serde_json::json;
-use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
 /// A plan version, and the word that it is meant.
@@ -126,20 +125,6 @@ impl Decide {
             execution.gate,
             super::status::legs_line(execution)
         ));
-        if self.yes {
-            return Ok(());
-        }
-        if !std::io::stdin().is_terminal() {
-            return Err(Failure::invalid("nobody is there to ask").hint("say --yes to do it without asking"));
-        }
-        let _ = write!(std::io::stdout(), "{what} {}? [y/N] ", execution.plan_version);
-        let _ = std::io::stdout().flush();
-        let mut answer = String::new();
-        let _ = std::io::stdin().lock().read_line(&mut answer);
-        if matches!(answer.trim(), "y" | "Y" | "yes") {
-            Ok(())
-        } else {
-            Err(Failure::refused("nothing was done"))
-        }
+        ask::confirm(self.yes, &format!("{what} {}?", execution.plan_version))
     }
 }

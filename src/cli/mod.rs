@@ -4,11 +4,14 @@
 //! 5 differences found · 6 a dependency cannot be reached.
 
 mod admin;
+mod ask;
 mod audit;
 mod bench;
 mod decide;
 mod demo;
+mod dlq;
 mod output;
+mod pause;
 mod plan;
 mod replay;
 mod sandbox;
@@ -82,8 +85,17 @@ enum Command {
     Retry(decide::Decide),
     /// Give a plan version up before it is launched
     Cancel(decide::Decide),
+    /// The kill switch: stop a tenant's launches and switch off everything of it
+    Pause(pause::Pause),
+    /// Lift a pause: switch on again exactly what it switched off
+    Unpause(pause::Pause),
     /// Run the message at one place of a topic again
     Replay(replay::Replay),
+    /// Messages that could not be read
+    Dlq {
+        #[command(subcommand)]
+        command: dlq::Command,
+    },
     /// The audit log
     Audit {
         #[command(subcommand)]
@@ -251,7 +263,10 @@ async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
                 .control(&wiring(file)?, output, decide::Verb::Cancel)
                 .await
         }
+        Command::Pause(command) => command.pause(&wiring(file)?, output).await,
+        Command::Unpause(command) => command.unpause(&wiring(file)?, output).await,
         Command::Replay(command) => command.run(&wiring(file)?, output).await,
+        Command::Dlq { command } => command.run(&wiring(file)?, output).await,
         Command::Audit { command } => command.run(&wiring(file)?, output).await,
     }
 }

@@ -126,20 +126,44 @@ impl Output {
     }
 }
 
-/// Control characters made visible, line ends kept, our own colours kept out of texts.
+/// Control characters and those that turn the direction of text made visible. Line ends are kept, and colours: of all that
+/// follows an escape, a terminal is sent nothing else.
 fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' && c != '\u{1b}' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let turns = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let colour = c == '\u{1b}' && text.get(at..).is_some_and(is_colour);
+        let hidden = turns || c.is_control() && c != '\n' && !colour;
+        out.push(if hidden { '\u{fffd}' } else { c });
+    }
+    out
+}
+
+/// `ESC [ 31 m`, the only thing that we paint with.
+fn is_colour(text: &str) -> bool {
+    text.strip_prefix("\u{1b}[").is_some_and(|rest| {
+        let digits = rest.chars().take_while(char::is_ascii_digit).count();
+        (1..=2).contains(&digits) && rest.get(digits..).is_some_and(|end| end.starts_with('m'))
+    })
 }
 
 /// A closed pipe (`| head`) ends the output, not the program with a panic.
 fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_from_outside_cannot_command_the_terminal() {
+        assert_eq!(visible("a\u{1b}]0;title\u{7}b"), "a\u{fffd}]0;title\u{fffd}b");
+        assert_eq!(visible("\u{1b}[2J\u{1b}[1;1H"), "\u{fffd}[2J\u{fffd}[1;1H");
+        assert_eq!(visible("\u{202e}evil"), "\u{fffd}evil");
+        assert_eq!(
+            visible("\u{1b}[31mred\u{1b}[0m\nnext"),
+            "\u{1b}[31mred\u{1b}[0m\nnext"
+        );
+    }
 }

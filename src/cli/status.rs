@@ -23,7 +23,9 @@ pub struct Status {
     limit: i64,
 }
 
-fn time(at: DateTime<Utc>) -> String {
+/// To the second, UTC.
+#[must_use]
+pub fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
@@ -78,6 +80,7 @@ impl Status {
                     })
                     .collect();
                 output.table(&["RECEIVED", "TENANT", "PLAN VERSION", "STATE", "LEGS"], &rows);
+                paused(wiring, output, self.tenant.as_deref()).await?;
                 Ok(0)
             }
             Some(version) => {
@@ -86,6 +89,16 @@ impl Status {
             }
         }
     }
+}
+
+/// Pauses that explain why nothing moves.
+async fn paused(wiring: &Wiring, output: &Output, tenant: Option<&str>) -> Result<(), Failure> {
+    for pause in wiring.store.pauses().await? {
+        if tenant.is_none_or(|t| t == pause.tenant_id) {
+            output.line(output.bold(&format!("! {}", super::pause::line(&pause))));
+        }
+    }
+    Ok(())
 }
 
 async fn one(wiring: &Wiring, execution: &ExecutionView, output: &Output) -> Result<u8, Failure> {
@@ -104,6 +117,7 @@ async fn one(wiring: &Wiring, execution: &ExecutionView, output: &Output) -> Res
         execution.approved_by
     ));
     output.line(output.tint(&format!("  state     {} ", state(execution))));
+    paused(wiring, output, Some(&execution.tenant_id)).await?;
     if execution.settled.is_none() {
         output.line(format!("  deadline  {}", time(execution.deadline_at)));
     }
@@ -144,6 +158,7 @@ async fn one(wiring: &Wiring, execution: &ExecutionView, output: &Output) -> Res
 fn leg_row(leg: &LegView) -> Vec<String> {
     let manifest = leg.manifest.as_ref();
     let note = match (&leg.waiting, &leg.error) {
+        _ if leg.hold.as_deref() == Some("held") => "switched off: the tenant is paused".to_owned(),
         (Some(w), _) if w.last_error.is_some() => format!(
             "{} tried {}×, again in {:.0} s: {}",
             w.command,

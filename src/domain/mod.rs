@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod diff;
 pub mod error;
 pub mod gate;
+pub mod hold;
 pub mod ids;
 pub mod manifest;
 pub mod money;

@@ -136,7 +136,8 @@ spelled!(Report {
     Retired = "retired",
 });
 
-/// An instruction to a platform's adapter about one leg.
+/// An instruction to a platform's adapter about one leg. The saga sends all but the last two: hold and release move no state and
+/// come from the kill switch (`domain::hold` says why they are no cells of the table).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandKind {
@@ -148,8 +149,19 @@ pub enum CommandKind {
     Undo,
     /// Switch it off and keep it.
     Retire,
+    /// Switch it off: its tenant is paused.
+    Hold,
+    /// Switch on again what a hold switched off.
+    Release,
 }
-spelled!(CommandKind { Build = "build", Activate = "activate", Undo = "undo", Retire = "retire" });
+spelled!(CommandKind {
+    Build = "build",
+    Activate = "activate",
+    Undo = "undo",
+    Retire = "retire",
+    Hold = "hold",
+    Release = "release",
+});
 
 /// What a cell of the table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

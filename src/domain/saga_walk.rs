@@ -69,7 +69,8 @@ impl World {
                 (Some(CommandKind::Undo), _) => &[Report::Undone, Report::UndoFailed],
                 (Some(CommandKind::Retire), _) => &[Report::Retired, Report::UndoFailed],
                 (None, LegState::Scheduled) => &[Report::Live, Report::Failed],
-                (None, _) => &[],
+                // No effect of the saga's sends these two.
+                (Some(CommandKind::Hold | CommandKind::Release) | None, _) => &[],
             };
             inputs.extend(reports.iter().map(|r| Input::Report(i, *r)));
         }

@@ -3,8 +3,9 @@
 //! Must not change anything without a token that has the role for it (what changes something comes with the operators' API),
 //! and must not show a secret.
 
+mod metrics;
+
 use crate::bus::admin;
-use crate::platform;
 use crate::store::StoreError;
 use crate::wiring::Wiring;
 use axum::extract::{Path, Query, State};
@@ -14,7 +15,6 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -35,7 +35,7 @@ pub async fn serve(listener: TcpListener, wiring: Wiring, stop: CancellationToke
     let app = Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::answer))
         .route("/v1/executions", get(executions))
         .route("/v1/executions/{tenant}/{plan_version}", get(execution))
         .route("/v1/touchpoints", get(touchpoints))
@@ -136,60 +136,6 @@ async fn ready(State(shared): State<Shared>) -> Response {
         Json(json!({ "ready": ready, "database": database, "kafka": kafka, "credentials": credentials })),
     )
         .into_response()
-}
-
-/// Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/). No ids in labels.
-async fn metrics(State(shared): State<Shared>) -> Result<Response, Refused> {
-    let store = &shared.wiring.store;
-    let (backlog, age) = store.outbox_backlog().await?;
-    let gauges = store.gauges().await?;
-    let mut text = String::new();
-    let mut head = |name: &str, help: &str| {
-        let _ = writeln!(
-            text,
-            "# HELP campaign_execution_{name} {help}\n# TYPE campaign_execution_{name} gauge"
-        );
-        match name {
-            "outbox_unpublished" => {
-                let _ = writeln!(text, "campaign_execution_{name} {backlog}");
-            }
-            "outbox_oldest_seconds" => {
-                let _ = writeln!(text, "campaign_execution_{name} {age:.3}");
-            }
-            _ => {
-                let label = match name {
-                    "commands_queued" => "platform",
-                    "executions_waiting" => "gate",
-                    _ => "kind",
-                };
-                let mut known: Vec<String> = match name {
-                    "commands_queued" => platform::all().iter().map(|p| p.name().to_owned()).collect(),
-                    "executions_waiting" => vec!["pending".to_owned(), "blocked".to_owned()],
-                    _ => vec!["launch_approval".to_owned()],
-                };
-                known.extend(gauges.iter().filter(|g| g.0 == name).map(|g| g.1.clone()));
-                known.sort();
-                known.dedup();
-                for value in known {
-                    let count = gauges
-                        .iter()
-                        .find(|g| g.0 == name && g.1 == value)
-                        .map_or(0, |g| g.2);
-                    let _ = writeln!(text, "campaign_execution_{name}{{{label}=\"{value}\"}} {count}");
-                }
-            }
-        }
-    };
-    head("outbox_unpublished", "Messages that wait to be published.");
-    head("outbox_oldest_seconds", "How long the oldest of them has waited.");
-    head("commands_queued", "Commands that are not finished.");
-    head("executions_waiting", "Executions whose gate is not open.");
-    head("touchpoints_open", "Places where a person must act.");
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
-        .into_response())
 }
 
 #[derive(Deserialize)]

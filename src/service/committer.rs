@@ -24,6 +24,9 @@ pub enum NotSaved {
     /// Another worker has the command now, or the lease was about to end.
     #[error("the lease was lost")]
     LeaseLost,
+    /// The tenant is paused: the intents were not committed and nothing may be sent. The lease is still held.
+    #[error("the tenant is paused")]
+    Paused,
     /// The database could not be reached, or refused: whether it was written is not known.
     #[error("the step could not be saved: {0}")]
     Failed(Arc<StoreError>),
@@ -165,6 +168,7 @@ fn answer_each(answers: Vec<oneshot::Sender<Result<Onward, NotSaved>>>, saved: V
             Saved::Yes => Ok(Onward::Go),
             Saved::Withdrawn => Ok(Onward::Stop),
             Saved::LeaseLost => Err(NotSaved::LeaseLost),
+            Saved::Paused => Err(NotSaved::Paused),
         });
     }
 }

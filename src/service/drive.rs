@@ -4,12 +4,14 @@
 //! what a call came to is committed before anything follows from it (together with the next intent, so that a step costs
 //! one commit). Must not send a mutation that was not committed, nor anything after a save was refused.
 
+mod hold;
 mod unknown;
 mod uploads;
 mod verify;
 
 use crate::clock::SharedClock;
 use crate::domain::error::{ErrorClass, LegError};
+use crate::domain::hold::Hold;
 use crate::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject, Serving};
 use crate::domain::saga::{CommandKind, Report};
 use crate::health::assets::Library;
@@ -103,6 +105,7 @@ struct Pending {
     settle: Option<Duration>,
     spec_applied: bool,
     facts: Option<AccountFacts>,
+    hold: Option<(Hold, Option<Hold>)>,
 }
 
 /// A command being driven.
@@ -112,6 +115,8 @@ pub struct Drive {
     job: Job,
     manifest: Manifest,
     looks: i32,
+    held: Option<Vec<String>>,
+    yields: bool,
     pending: Pending,
 }
 
@@ -132,6 +137,8 @@ impl Drive {
             tools,
             session,
             looks: job.looks,
+            held: job.held.clone(),
+            yields: false,
             job,
             manifest,
             pending: Pending::default(),
@@ -146,14 +153,22 @@ impl Drive {
     pub async fn run(mut self) -> Result<Then, NotSaved> {
         let halt = match self.go().await {
             Ok(then) => Halt::With(then),
-            Err(halt) => halt,
+            Err(halt) => self.never_give_up(halt),
         };
-        match halt {
-            Halt::With(then) => {
-                self.save(Vec::new(), Duration::ZERO, then.clone()).await?;
-                Ok(then)
-            }
-            Halt::NotOurs(error) => Err(error),
+        let then = match halt {
+            Halt::With(then) => then,
+            Halt::NotOurs(error) => return Err(error),
+        };
+        match self.save(Vec::new(), Duration::ZERO, then.clone()).await {
+            // The pause came while it was driven: it is not reported, but goes on from here when the pause is over.
+            Err(NotSaved::Paused) => match self.paused() {
+                Halt::With(then) => {
+                    self.save(Vec::new(), Duration::ZERO, then.clone()).await?;
+                    Ok(then)
+                }
+                Halt::NotOurs(error) => Err(error),
+            },
+            saved => saved.map(|_| then),
         }
     }
 
@@ -176,17 +191,23 @@ impl Drive {
             ));
         }
         let _turn = self.turn().await?;
+        if let Some(result) = self.under_the_switch().await {
+            return result;
+        }
         self.resolve().await?;
         match self.job.kind {
-            CommandKind::Build => self.build().await,
             CommandKind::Activate => self.activate().await,
             CommandKind::Undo => self.undo().await,
             CommandKind::Retire => self.retire().await,
+            CommandKind::Build | CommandKind::Hold | CommandKind::Release => self.build().await,
         }
     }
 
     /// A command for a leg that has moved on (the command came twice, its first copy did the work).
     fn belated(&self) -> Option<Then> {
+        if matches!(self.job.kind, CommandKind::Hold | CommandKind::Release) {
+            return None;
+        }
         let expected = self.job.current && self.job.leg_state.in_flight() == Some(self.job.kind);
         (!expected).then_some(Then::Forget)
     }
@@ -229,6 +250,8 @@ impl Drive {
         match self.job.kind {
             CommandKind::Build | CommandKind::Activate => Report::Failed,
             CommandKind::Undo | CommandKind::Retire => Report::UndoFailed,
+            // Never reported: `never_give_up` tries again.
+            CommandKind::Hold | CommandKind::Release => Report::Failed,
         }
     }
 
@@ -409,8 +432,14 @@ impl Drive {
             .iter()
             .map(|(id, m)| (*id, serde_json::to_value(m).unwrap_or(Value::Null)))
             .collect();
-        if self.save(rows, needs, Then::Continue).await? == Onward::Stop {
-            return self.turned_round(intents);
+        match self.save(rows, needs, Then::Continue).await {
+            Ok(Onward::Go) => {}
+            Ok(Onward::Stop) => return self.turned_round(intents),
+            Err(NotSaved::Paused) => {
+                let mutations: Vec<Mutation> = intents.into_iter().map(|(_, m)| m).collect();
+                return Err(self.unsent(&mutations));
+            }
+            Err(error) => return Err(error.into()),
         }
         let (platform, session) = (&self.tools.platform, &self.session);
         let outcomes: Vec<(Uuid, Mutation, Result<Done, CallError>)> = stream::iter(intents)
@@ -595,6 +624,10 @@ impl Drive {
         then: Then,
     ) -> Result<Onward, NotSaved> {
         let pending = std::mem::take(&mut self.pending);
+        let kept_back = hold::kept_back(&pending);
+        // What a pause catches up with neither reports nor waits for a review: it switches off what is on first.
+        let onwards = matches!(self.job.kind, CommandKind::Build | CommandKind::Activate);
+        let ends = onwards && !matches!(then, Then::Continue);
         let unresolved = self.manifest.unresolved().next().is_some();
         let manifest = (pending.manifest || pending.spec_applied).then(|| ManifestSave {
             manifest: self.manifest.clone(),
@@ -603,8 +636,10 @@ impl Drive {
                 .then(|| serde_json::to_value(&self.job.spec).unwrap_or(Value::Null)),
             settle: pending.settle.filter(|_| unresolved),
             looks: self.looks,
+            held: self.held.clone(),
         });
-        self.tools
+        let saved = self
+            .tools
             .committer
             .save(Save {
                 command_id: self.job.command_id,
@@ -620,8 +655,14 @@ impl Drive {
                     let value = serde_json::to_value(f).unwrap_or(Value::Null);
                     (key.tenant_id.to_string(), key.platform.to_string(), value)
                 }),
+                hold: pending.hold,
+                barred_by_pause: ends && !self.job.paused && !self.yields,
                 then,
             })
-            .await
+            .await;
+        if matches!(saved, Err(NotSaved::Paused)) {
+            self.pending = kept_back;
+        }
+        saved
     }
 }

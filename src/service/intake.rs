@@ -327,6 +327,36 @@ pub fn tenant_record(tenant: &Tenant, actor: &str, at: String) -> Record {
     }
 }
 
+/// Headers that a dead letter keeps, bytes in all; what a stranger adds beyond that is dropped, and said so.
+const KEPT_HEADERS: usize = 16 * 1024;
+
+/// The message's own headers as far as they are text, and the note that makes it a dead letter.
+fn headers_of_the_dead(delivery: &Delivery, note: &[(&str, String)]) -> serde_json::Value {
+    let mut kept = serde_json::Map::new();
+    let (mut size, mut dropped) = (0, 0);
+    for (name, value) in &delivery.headers {
+        // The relay adds the trace itself; a note of an earlier death is out of date, but not where it was redriven from.
+        let ours = name == "traceparent" || name.starts_with("dlq_") && name != "dlq_redriven_from";
+        if ours {
+            continue;
+        }
+        size += name.len() + value.len();
+        match std::str::from_utf8(value) {
+            Ok(text) if size <= KEPT_HEADERS && !name.contains('\0') && !text.contains('\0') => {
+                kept.entry(name.clone()).or_insert_with(|| text.into());
+            }
+            Ok(_) | Err(_) => dropped += 1,
+        }
+    }
+    if dropped > 0 {
+        kept.insert("dlq_headers_dropped".to_owned(), dropped.to_string().into());
+    }
+    for (name, value) in note {
+        kept.insert((*name).to_owned(), value.as_str().into());
+    }
+    kept.into()
+}
+
 /// The raw bytes and the reason, for `<topic>.dlq`. The id is the message's place and content: a second try makes no second
 /// letter, and a re-created topic's new messages are not taken for the old ones.
 #[must_use]
@@ -346,12 +376,18 @@ pub fn dead_letter(delivery: &Delivery, problems: &[Invalid], at: &str) -> Messa
         key,
         event_id: wire::event_id(&["dlq", &delivery.place(), &content]),
         body: Body::Raw(delivery.payload.clone().unwrap_or_default()),
-        headers: json!({
-            "dlq_reason": summary,
-            "dlq_pointer": problems.first().map(|p| p.pointer.clone()).unwrap_or_default(),
-            "dlq_source": delivery.place(),
-            "dlq_at": at,
-        }),
+        headers: headers_of_the_dead(
+            delivery,
+            &[
+                ("dlq_reason", summary),
+                (
+                    "dlq_pointer",
+                    problems.first().map(|p| p.pointer.clone()).unwrap_or_default(),
+                ),
+                ("dlq_source", delivery.place()),
+                ("dlq_at", at.to_owned()),
+            ],
+        ),
         traceparent: delivery
             .header("traceparent")
             .filter(|t| wire::is_traceparent(t))

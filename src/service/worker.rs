@@ -171,6 +171,7 @@ impl Worker {
                         "finished"
                     );
                 }
+                Ok(Then::Close { report }) => tracing::info!(report, "finished"),
                 Ok(Then::Continue | Then::Forget) => {}
                 Err(NotSaved::LeaseLost) => tracing::warn!("the lease was lost; its next holder goes on"),
                 Err(error) => {
@@ -193,13 +194,18 @@ impl Worker {
             ),
             "onboard the tenant with an account there, then `retry`",
         );
-        let report = match job.kind {
-            CommandKind::Build | CommandKind::Activate => Report::Failed,
-            CommandKind::Undo | CommandKind::Retire => Report::UndoFailed,
-        };
-        let then = Then::Finish {
+        let finish = |report| Then::Finish {
             report,
-            error: Some(Box::new(error)),
+            error: Some(Box::new(error.clone())),
+        };
+        let then = match job.kind {
+            CommandKind::Build | CommandKind::Activate => finish(Report::Failed),
+            CommandKind::Undo | CommandKind::Retire => finish(Report::UndoFailed),
+            CommandKind::Hold | CommandKind::Release => Then::GiveBack {
+                after: super::backoff::delay(job.attempts, None),
+                why: format!("{}; {}", error.message, error.remedy),
+                wait: None,
+            },
         };
         self.tools
             .committer
@@ -213,6 +219,8 @@ impl Worker {
                 intents: Vec::new(),
                 records: Vec::new(),
                 facts: None,
+                hold: None,
+                barred_by_pause: false,
                 then: then.clone(),
             })
             .await?;

@@ -675,6 +675,8 @@ pub(crate) async fn turn_at_once(
             CommandKind::Build | CommandKind::Activate => true,
             // They end by themselves, and are what a rollback wants.
             CommandKind::Undo | CommandKind::Retire => false,
+            // The undo that follows makes them void.
+            CommandKind::Hold | CommandKind::Release => false,
         })
         .copied()
         .collect();

@@ -4,7 +4,8 @@
 
 use super::moves::{self, manifest_of};
 use super::progress::Wait;
-use super::{Store, StoreError, commit, parse_json, parse_text, refused};
+use super::{Conn, Store, StoreError, commit, parse_json, parse_text, refused};
+use crate::domain::hold::Hold;
 use crate::domain::manifest::Manifest;
 use crate::domain::saga::{CommandKind, LegState};
 use crate::domain::spec::LegSpec;
@@ -75,6 +76,12 @@ pub struct Job {
     pub facts: Option<Value>,
     /// What it was given back to wait for.
     pub waiting: Option<Waiting>,
+    /// The tenant is paused.
+    pub paused: bool,
+    /// The leg's place under the kill switch.
+    pub hold: Option<Hold>,
+    /// The objects that the switch turned off.
+    pub held: Option<Vec<String>>,
 }
 
 /// What a command waits for, and for how long it has.
@@ -117,6 +124,7 @@ impl Store {
         .execute(&mut *tx)
         .await
         .map_err(refused("commands.accept"))?;
+        undo_makes_holds_void(&mut tx, commands).await?;
         commit(tx, "commands.accept").await?;
         Ok(done.rows_affected())
     }
@@ -143,8 +151,8 @@ impl Store {
              due AS (
                  SELECT pick.id FROM tenants t CROSS JOIN LATERAL (
                      SELECT c.id, row_number() OVER (ORDER BY c.not_before) AS turn FROM (
-                         SELECT id, not_before FROM command
-                         WHERE platform = $1 AND account_key = t.account_key AND state = 'queued'
+                         SELECT id, not_before FROM command_ready
+                         WHERE platform = $1 AND account_key = t.account_key
                            AND not_before <= clock_timestamp()
                            AND (lease_until IS NULL OR lease_until < clock_timestamp())
                          ORDER BY not_before LIMIT $2) c) pick
@@ -174,6 +182,8 @@ impl Store {
                     l.adopted_from IS NOT NULL AS adopted,
                     l.starts_at <= clock_timestamp() AS started,
                     m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode, m.objects,
+                    l.hold, m.held, EXISTS (SELECT FROM tenant_pause p WHERE p.tenant_id = l.tenant_id AND p.lifted_at IS NULL)
+                        AS paused,
                     m.unknown_until, coalesce(m.unknown_until <= clock_timestamp(), true) AS may_look,
                     coalesce(m.unresolved_looks, 0) AS looks, t.document, v.verdict, c.waiting_for, c.polls,
                     (SELECT coalesce(jsonb_agg(jsonb_build_array(u.id, u.request) ORDER BY u.intended_at), '[]')
@@ -200,7 +210,7 @@ impl Store {
             "-- commands.next_due
              SELECT extract(epoch FROM min(greatest(not_before, coalesce(lease_until, not_before)))
                             - clock_timestamp())::float8
-             FROM command WHERE platform = $1 AND state = 'queued'",
+             FROM command_ready WHERE platform = $1",
         )
         .bind(platform)
         .fetch_one(self.pool())
@@ -208,6 +218,31 @@ impl Store {
         .map_err(refused("commands.next_due"))?;
         Ok(seconds.map(|s| Duration::try_from_secs_f64(s.max(0.0)).unwrap_or_default()))
     }
+}
+
+/// An undo switches off by itself: what a pause or its end asked of the leg is void.
+async fn undo_makes_holds_void(conn: &mut Conn, commands: &[Accepted]) -> Result<(), StoreError> {
+    let legs: Vec<i64> = commands
+        .iter()
+        .filter(|c| c.kind == CommandKind::Undo)
+        .map(|c| c.leg_id)
+        .collect();
+    if legs.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "-- commands.void_holds
+         WITH void AS (SELECT id FROM command WHERE leg_id = ANY($1) AND kind IN ('hold', 'release') AND state = 'queued'
+                         AND (lease_until IS NULL OR lease_until < clock_timestamp()) FOR UPDATE SKIP LOCKED),
+              done AS (UPDATE command c SET state = 'done', done_at = clock_timestamp(), report = 'superseded'
+                       FROM void WHERE c.id = void.id)
+         UPDATE leg SET hold = NULL WHERE id = ANY($1) AND hold IS NOT NULL",
+    )
+    .bind(legs)
+    .execute(conn)
+    .await
+    .map_err(refused("commands.void_holds"))?;
+    Ok(())
 }
 
 fn job(row: &sqlx::postgres::PgRow) -> Result<Job, StoreError> {
@@ -246,6 +281,15 @@ fn job(row: &sqlx::postgres::PgRow) -> Result<Job, StoreError> {
             wait,
             polls: row.get("polls"),
         }),
+        paused: row.get("paused"),
+        hold: row
+            .get::<Option<String>, _>("hold")
+            .map(|h| parse_text("leg", leg_id, "hold", &h, Hold::parse))
+            .transpose()?,
+        held: row
+            .get::<Option<Value>, _>("held")
+            .map(|h| parse_json("execution_manifest", leg_id, "held", h))
+            .transpose()?,
         spec,
     })
 }

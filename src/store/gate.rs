@@ -73,6 +73,8 @@ impl Store {
                  SELECT id FROM execution
                  WHERE gate IN ('pending', 'blocked') AND gate_at <= clock_timestamp()
                    AND (gate_lease IS NULL OR gate_lease < clock_timestamp())
+                   AND NOT EXISTS (SELECT FROM tenant_pause p
+                                   WHERE p.tenant_id = execution.tenant_id AND p.lifted_at IS NULL)
                  ORDER BY gate_at LIMIT $1 FOR UPDATE SKIP LOCKED)
              UPDATE execution e
              SET gate_lease = clock_timestamp() + make_interval(secs => $2), gate_token = gate_token + 1
@@ -116,6 +118,9 @@ impl Store {
         now: &str,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
+        if matches!(result, GateResult::Open { .. }) && !may_open(&mut tx, &job.tenant_id).await? {
+            return Ok(false);
+        }
         // Commands come before executions in the lock order, and opening may change what is launched already.
         let (older, queued) = match &result {
             GateResult::Open { .. } => reach(&mut tx, job).await?,
@@ -221,6 +226,15 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// No gate opens for a tenant that was paused while it was asked: it is asked again when the pause is over.
+async fn may_open(conn: &mut Conn, tenant: &str) -> Result<bool, StoreError> {
+    sqlx::query_scalar("-- gate.may_open\nSELECT tenant_may_send($1)")
+        .bind(tenant)
+        .fetch_one(conn)
+        .await
+        .map_err(refused("gate.may_open"))
 }
 
 /// Keeps the latest verdicts; whether any outcome or reason changed.

@@ -6,7 +6,7 @@
 //! Queries are checked by running them: the integration tests meet each of them on a real server. (sqlx's compile-time
 //! check would need its own command-line tool on every machine that builds, and a database to prepare against.)
 //!
-//! Lock order, so that two writers cannot wait for each other: `command`, `execution` (by id), `leg`,
+//! Lock order, so that two writers cannot wait for each other: a tenant's pause (an advisory lock), `command`, `execution` (by id), `leg`,
 //! `execution_manifest`, `mutation`, `touchpoint`, `outbox`, and last `audit_head` (by tenant).
 
 mod amend;
@@ -18,7 +18,9 @@ pub mod gate;
 pub mod intake;
 pub mod moves;
 pub mod outbox;
+pub mod pause;
 pub mod progress;
+pub mod redrive;
 pub mod tenants;
 pub mod uploads;
 pub mod views;

@@ -7,10 +7,11 @@ use super::audit::Record;
 use super::moves::{self, Compose, LegReport};
 use super::{Conn, Store, StoreError, audit, commit, refused, to_json};
 use crate::domain::error::LegError;
+use crate::domain::hold::Hold;
 use crate::domain::manifest::{Manifest, spelled};
 use crate::domain::saga::Report;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -81,6 +82,11 @@ pub enum Then {
         /// Why, if it failed.
         error: Option<Box<LegError>>,
     },
+    /// Finished, and the saga hears nothing of it: a hold or a release.
+    Close {
+        /// `held`, `released`, or why there was nothing to do.
+        report: &'static str,
+    },
 }
 
 /// The manifest as it shall be.
@@ -94,6 +100,8 @@ pub struct ManifestSave {
     pub settle: Option<Duration>,
     /// Look-ups that found nothing so far.
     pub looks: i32,
+    /// The keys of the objects that the kill switch turned off; none: it did not.
+    pub held: Option<Vec<String>>,
 }
 
 /// One step of one command.
@@ -117,8 +125,25 @@ pub struct Save {
     pub records: Vec<Record>,
     /// The account's facts changed by our own hand: (tenant, platform, facts), for the plans to come.
     pub facts: Option<(String, String, Value)>,
+    /// The leg's place under the kill switch moves on: from, to.
+    pub hold: Option<(Hold, Option<Hold>)>,
+    /// Nothing of it but records and ends is written while the tenant is paused, besides what its intents say.
+    pub barred_by_pause: bool,
     /// And then?
     pub then: Then,
+}
+
+impl Save {
+    /// Whether a pause of the tenant forbids it: it commits an intent that does anything but switch off.
+    fn is_barred_by_pause(&self) -> bool {
+        self.barred_by_pause || !self.intents.iter().all(|(_, request)| switches_off(request))
+    }
+}
+
+/// A mutation that only switches off is always allowed.
+fn switches_off(request: &Value) -> bool {
+    let text = |pointer| request.pointer(pointer).and_then(Value::as_str);
+    text("/op/op") == Some("serve") && text("/op/serving") == Some("paused")
 }
 
 /// Whether a save was written.
@@ -130,6 +155,8 @@ pub enum Saved {
     Withdrawn,
     /// Another worker has the command, or the lease is about to end: stop, touch nothing.
     LeaseLost,
+    /// The tenant is paused: no intent of it was committed, so nothing may be sent. The lease is still held.
+    Paused,
 }
 
 impl Store {
@@ -170,20 +197,26 @@ impl Store {
                         error: None,
                     })
                 }
-                Then::Continue | Then::GiveBack { .. } | Then::Forget => None,
+                Then::Continue | Then::GiveBack { .. } | Then::Forget | Then::Close { .. } => None,
             })
             .collect();
         let moved = moves::apply_reports(&mut tx, compose, &reports, now).await?;
+        move_holds(&mut tx, &kept).await?;
+        let paused = barred(&mut tx, saves, &held).await?;
         let mut records: Vec<Record> = saves.iter().flat_map(|s| s.records.iter().cloned()).collect();
         records.extend(moved);
         audit::append(&mut tx, &records).await?;
         commit(tx, "progress.save").await?;
         Ok(saves
             .iter()
-            .map(|s| match held.get(&(s.command_id, s.token)) {
-                Some(false) => Saved::Yes,
-                Some(true) => Saved::Withdrawn,
-                None => Saved::LeaseLost,
+            .map(|s| {
+                let key = (s.command_id, s.token);
+                match held.get(&key) {
+                    Some(false) => Saved::Yes,
+                    Some(true) => Saved::Withdrawn,
+                    None if paused.contains(&key) => Saved::Paused,
+                    None => Saved::LeaseLost,
+                }
             })
             .collect())
     }
@@ -200,6 +233,7 @@ async fn hold(
     let ids: Vec<Uuid> = order.iter().map(|s| s.command_id).collect();
     let tokens: Vec<i64> = order.iter().map(|s| s.token).collect();
     let needs: Vec<f64> = order.iter().map(|s| s.needs.as_secs_f64()).collect();
+    let bars: Vec<bool> = order.iter().map(|s| s.is_barred_by_pause()).collect();
     let (mut whats, mut afters, mut whys, mut reports, mut waits) = (vec![], vec![], vec![], vec![], vec![]);
     for save in &order {
         let (what, after, why, report, wait) = match &save.then {
@@ -213,6 +247,7 @@ async fn hold(
             ),
             Then::Finish { report, .. } => ("done", None, None, Some(report.as_str()), None),
             Then::Forget => ("done", None, None, Some("forgotten"), None),
+            Then::Close { report } => ("done", None, None, Some(*report), None),
         };
         whats.push(what);
         afters.push(after);
@@ -234,10 +269,12 @@ async fn hold(
                                   WHEN n.wait IS NOT NULL THEN clock_timestamp() END,
              polls = CASE WHEN n.what = 'continue' THEN c.polls WHEN n.wait = c.waiting_for THEN c.polls + 1 ELSE 0 END,
              attempts = c.attempts - (n.wait IS NOT NULL)::int
-         FROM unnest($1::uuid[], $2::bigint[], $3::float8[], $4::text[], $5::float8[], $6::text[], $7::text[], $9::text[])
-             AS n (id, token, needs, what, after, why, report, wait)
+         FROM unnest($1::uuid[], $2::bigint[], $3::float8[], $4::text[], $5::float8[], $6::text[], $7::text[], $9::text[],
+                     $10::bool[])
+             AS n (id, token, needs, what, after, why, report, wait, barred)
          WHERE c.id = n.id AND c.lease_token = n.token AND c.state = 'queued' AND c.lease_until IS NOT NULL
            AND c.lease_until > clock_timestamp() + make_interval(secs => n.needs)
+           AND (NOT n.barred OR tenant_may_send(c.account_key))
          RETURNING c.id, c.lease_token, c.withdraw",
     )
     .bind(ids)
@@ -249,6 +286,7 @@ async fn hold(
     .bind(reports)
     .bind(lease.as_secs_f64())
     .bind(waits)
+    .bind(bars)
     .fetch_all(conn)
     .await
     .map_err(refused("progress.hold"))?;
@@ -256,6 +294,63 @@ async fn hold(
         .into_iter()
         .map(|(id, token, withdrawn)| ((id, token), withdrawn))
         .collect())
+}
+
+/// Which of the saves that were not held were so for a pause alone: their leases still are.
+async fn barred(
+    conn: &mut Conn,
+    saves: &[Save],
+    held: &HashMap<(Uuid, i64), bool>,
+) -> Result<HashSet<(Uuid, i64)>, StoreError> {
+    let (ids, tokens): (Vec<Uuid>, Vec<i64>) = saves
+        .iter()
+        .filter(|s| s.is_barred_by_pause() && !held.contains_key(&(s.command_id, s.token)))
+        .map(|s| (s.command_id, s.token))
+        .unzip();
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(
+        "-- progress.barred
+         SELECT c.id, c.lease_token FROM command c JOIN unnest($1::uuid[], $2::bigint[]) AS n (id, token)
+              ON c.id = n.id AND c.lease_token = n.token
+         WHERE c.state = 'queued' AND c.lease_until > clock_timestamp() AND NOT tenant_may_send(c.account_key)",
+    )
+    .bind(ids)
+    .bind(tokens)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("progress.barred"))?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Moves the legs on that a hold or release has done with; one that was told otherwise meanwhile stays as it was told.
+async fn move_holds(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreError> {
+    let moves: Vec<(i64, &str, Option<&str>)> = saves
+        .iter()
+        .filter_map(|s| {
+            s.hold
+                .map(|(from, to)| (s.leg_id, from.as_str(), to.map(Hold::as_str)))
+        })
+        .collect();
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let legs: Vec<i64> = moves.iter().map(|m| m.0).collect();
+    let froms: Vec<&str> = moves.iter().map(|m| m.1).collect();
+    let tos: Vec<Option<&str>> = moves.iter().map(|m| m.2).collect();
+    sqlx::query(
+        "-- progress.holds
+         UPDATE leg SET hold = n.till FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (leg_id, was, till)
+         WHERE leg.id = n.leg_id AND leg.hold = n.was",
+    )
+    .bind(legs)
+    .bind(froms)
+    .bind(tos)
+    .execute(conn)
+    .await
+    .map_err(refused("progress.holds"))?;
+    Ok(())
 }
 
 async fn save_manifests(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreError> {
@@ -283,23 +378,25 @@ async fn save_manifests(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreErr
         .map(|(_, m)| m.settle.map(|d| d.as_secs_f64()))
         .collect();
     let looks: Vec<i32> = rows.iter().map(|(_, m)| m.looks).collect();
+    let helds: Vec<Option<Value>> = rows.iter().map(|(_, m)| m.held.as_ref().map(to_json)).collect();
     sqlx::query(
         "-- progress.manifests
          INSERT INTO execution_manifest (leg_id, tenant_id, plan_version, platform, logical_campaign_key, account_id,
              campaign_name, platform_campaign_id, tracking_mode, spec, revision, mutation_count, objects, unknown_until,
-             unresolved_looks)
+             unresolved_looks, held)
          SELECT n.leg_id, n.tenant, n.version, n.platform, n.key, n.account, n.name, n.campaign, n.mode, n.spec, n.revision,
-                n.mutations, n.objects, clock_timestamp() + make_interval(secs => n.settle), n.looks
+                n.mutations, n.objects, clock_timestamp() + make_interval(secs => n.settle), n.looks, n.held
          FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                     $9::text[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::jsonb[], $14::float8[], $15::int[])
+                     $9::text[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::jsonb[], $14::float8[], $15::int[],
+                     $16::jsonb[])
              AS n (leg_id, tenant, version, platform, key, account, name, campaign, mode, spec, revision, mutations,
-                   objects, settle, looks)
+                   objects, settle, looks, held)
          ON CONFLICT (leg_id) DO UPDATE SET
              platform_campaign_id = coalesce(excluded.platform_campaign_id, execution_manifest.platform_campaign_id),
              tracking_mode = coalesce(excluded.tracking_mode, execution_manifest.tracking_mode),
              spec = coalesce(excluded.spec, execution_manifest.spec), revision = excluded.revision,
              mutation_count = excluded.mutation_count, objects = excluded.objects,
-             unknown_until = excluded.unknown_until, unresolved_looks = excluded.unresolved_looks,
+             unknown_until = excluded.unknown_until, unresolved_looks = excluded.unresolved_looks, held = excluded.held,
              updated_at = clock_timestamp()",
     )
     .bind(legs)
@@ -317,6 +414,7 @@ async fn save_manifests(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreErr
     .bind(objects)
     .bind(settles)
     .bind(looks)
+    .bind(helds)
     .execute(conn)
     .await
     .map_err(refused("progress.manifests"))?;

@@ -128,7 +128,8 @@ impl Store {
         Ok(standings)
     }
 
-    /// Commits that a call is about to be made, which may take as long as `hold`. `false`: the claim was lost.
+    /// Commits that a call is about to be made, which may take as long as `hold`. `false`: the claim was lost, or the tenant is
+    /// paused.
     ///
     /// # Errors
     /// [`StoreError`]: no call may be made.
@@ -136,8 +137,8 @@ impl Store {
         &self,
         claim: &Claim,
         upload: &Value,
-        hold: Duration,
-        settle: Duration,
+        (hold, settle): (Duration, Duration),
+        tenant: &str,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
@@ -146,13 +147,14 @@ impl Store {
                     sends = sends + 1, looks = 0, processing_since = NULL, changed_at = clock_timestamp(),
                     lease_until = clock_timestamp() + make_interval(secs => $4),
                     unknown_until = clock_timestamp() + make_interval(secs => $4 + $5)
-             WHERE id = $1 AND lease_token = $2 AND lease_until > clock_timestamp()",
+             WHERE id = $1 AND lease_token = $2 AND lease_until > clock_timestamp() AND tenant_may_send($6)",
         )
         .bind(claim.id)
         .bind(claim.token)
         .bind(upload)
         .bind(hold.as_secs_f64())
         .bind(settle.as_secs_f64())
+        .bind(tenant)
         .execute(&mut *tx)
         .await
         .map_err(refused("uploads.begin"))?;

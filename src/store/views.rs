@@ -59,6 +59,9 @@ pub struct LegView {
     pub error: Option<LegError>,
     /// What was made; none: nothing was.
     pub manifest: Option<Manifest>,
+    /// `holding`, `held`, `releasing` under the kill switch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
     /// Its open command: kind, attempts, seconds until it is due, last error.
     pub waiting: Option<Waiting>,
 }
@@ -74,6 +77,19 @@ pub struct Waiting {
     pub due_in_s: f64,
     /// Why it was given back.
     pub last_error: Option<String>,
+}
+
+/// What a tenant has going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TenantCounts {
+    /// Live legs.
+    pub live: i64,
+    /// Scheduled ones.
+    pub scheduled: i64,
+    /// Those being built or activated.
+    pub moving: i64,
+    /// Executions that wait for the gate.
+    pub waiting: i64,
 }
 
 /// A place where a person must act, or has.
@@ -167,7 +183,7 @@ impl Store {
     pub async fn legs(&self, execution_id: i64, limit: i64) -> Result<Vec<LegView>, StoreError> {
         let rows = sqlx::query(
             "-- views.legs
-             SELECT l.id, l.platform, l.logical_campaign_key, l.state, l.error, l.spec,
+             SELECT l.id, l.platform, l.logical_campaign_key, l.state, l.error, l.spec, l.hold,
                     m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode, m.objects,
                     c.kind, c.attempts, c.last_error,
                     greatest(extract(epoch FROM c.not_before - clock_timestamp()), 0)::float8 AS due_in_s
@@ -193,6 +209,7 @@ impl Store {
                     state: row.get("state"),
                     error: error.map(|e| parse_json("leg", id, "error", e)).transpose()?,
                     manifest: manifest_of(&row, id, &spec)?,
+                    hold: row.get("hold"),
                     waiting: command.map(|command| Waiting {
                         command,
                         attempts: row.get("attempts"),
@@ -202,6 +219,31 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// What a tenant has going on; `None`: nobody onboarded it and nothing of it came.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tenant_counts(&self, tenant: &str) -> Result<Option<TenantCounts>, StoreError> {
+        let row = sqlx::query(
+            "-- views.tenant_counts
+             SELECT count(*) FILTER (WHERE state = 'live'), count(*) FILTER (WHERE state = 'scheduled'),
+                    count(*) FILTER (WHERE state IN ('waiting', 'building', 'built', 'activating')),
+                    (SELECT count(*) FROM execution WHERE tenant_id = $1 AND gate IN ('pending', 'blocked')),
+                    EXISTS (SELECT FROM tenant WHERE tenant_id = $1) OR EXISTS (SELECT FROM execution WHERE tenant_id = $1)
+             FROM leg WHERE tenant_id = $1",
+        )
+        .bind(tenant)
+        .fetch_one(self.pool())
+        .await
+        .map_err(refused("views.tenant_counts"))?;
+        Ok(row.get::<bool, _>(4).then(|| TenantCounts {
+            live: row.get(0),
+            scheduled: row.get(1),
+            moving: row.get(2),
+            waiting: row.get(3),
+        }))
     }
 
     /// Touchpoints, the oldest first; only open ones unless asked.
@@ -251,6 +293,8 @@ impl Store {
             "-- views.gauges
              SELECT 'commands_queued', platform, count(*) FROM command WHERE state = 'queued' GROUP BY platform
              UNION ALL SELECT 'executions_waiting', gate, count(*) FROM execution WHERE gate IN ('pending', 'blocked') GROUP BY gate
+             UNION ALL SELECT 'legs_switched', hold, count(*) FROM leg WHERE hold IS NOT NULL GROUP BY hold
+             UNION ALL SELECT 'tenants_paused', '', count(*) FROM tenant_pause WHERE lifted_at IS NULL
              UNION ALL SELECT 'touchpoints_open', kind, count(*) FROM touchpoint WHERE resolved_at IS NULL GROUP BY kind",
         )
         .fetch_all(self.pool())
@@ -308,7 +352,7 @@ impl Store {
     pub async fn due_watches(&self, limit: i64) -> Result<Vec<Watched>, StoreError> {
         let rows = sqlx::query(
             "-- views.due_watches
-             WITH due AS (SELECT id FROM leg WHERE watch_at <= clock_timestamp() AND state = 'scheduled'
+             WITH due AS (SELECT id FROM leg WHERE watch_at <= clock_timestamp() AND state = 'scheduled' AND hold IS NULL
                           ORDER BY watch_at LIMIT $1 FOR UPDATE SKIP LOCKED),
                   pushed AS (UPDATE leg SET watch_at = clock_timestamp() + interval '60 seconds' FROM due
                              WHERE leg.id = due.id RETURNING leg.id, leg.tenant_id, leg.spec)

@@ -14,7 +14,7 @@ pub(crate) struct Queued {
     pub(crate) id: Uuid,
     pub(crate) leg_id: i64,
     pub(crate) kind: CommandKind,
-    /// A worker holds it now.
+    /// A worker holds it now; or it belongs to the kill switch, and is not to be taken back but waited for.
     pub(crate) held: bool,
 }
 
@@ -22,7 +22,8 @@ pub(crate) struct Queued {
 pub(crate) async fn lock(conn: &mut Conn, executions: &[i64]) -> Result<Vec<Queued>, StoreError> {
     let rows = sqlx::query(
         "-- withdraw.lock
-         SELECT c.id, c.leg_id, c.kind, coalesce(c.lease_until > clock_timestamp(), false) AS held
+         SELECT c.id, c.leg_id, c.kind,
+                coalesce(c.lease_until > clock_timestamp(), false) OR c.kind IN ('hold', 'release') AS held
          FROM command c WHERE c.state = 'queued' AND c.leg_id IN (SELECT id FROM leg WHERE execution_id = ANY($1))
          ORDER BY c.id FOR UPDATE OF c",
     )

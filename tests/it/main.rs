@@ -3,11 +3,13 @@
 mod amend;
 mod contract;
 mod deploy;
+mod dlq;
 mod execution;
 mod gate;
 mod hostile;
 mod kill;
 mod never_twice;
+mod pause;
 mod readme;
 mod schemas;
 mod stream;

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 pub(super) const LOOKS: i32 = 2;
 
 impl Drive {
-    /// Finds out what every unfinished creation did, before anything else is done.
-    pub(super) async fn resolve(&mut self) -> Result<(), Halt> {
+    /// Calls that only set something need no look-up: the same values again change nothing.
+    pub(super) fn end_repeatable_calls(&mut self) {
         for (id, request) in std::mem::take(&mut self.job.open_mutations) {
             let repeatable = request.pointer("/op/op").and_then(Value::as_str) != Some("create");
             if repeatable {
@@ -24,6 +24,11 @@ impl Drive {
                 self.job.open_mutations.push((id, request));
             }
         }
+    }
+
+    /// Finds out what every unfinished creation did, before anything else is done.
+    pub(super) async fn resolve(&mut self) -> Result<(), Halt> {
+        self.end_repeatable_calls();
         let unresolved: Vec<String> = self.manifest.unresolved().map(|o| o.key.clone()).collect();
         if unresolved.is_empty() {
             return Ok(());

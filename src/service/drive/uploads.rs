@@ -350,12 +350,17 @@ impl Dealing<'_> {
         let hold = drive.session.deadline + MARGIN;
         let store = &drive.tools.store;
         if !store
-            .begin_upload(&self.claim, &noted, hold, drive.settle())
+            .begin_upload(
+                &self.claim,
+                &noted,
+                (hold, drive.settle()),
+                drive.job.spec.key.tenant_id.as_str(),
+            )
             .await?
         {
             return Ok(Came::Later(
                 ELSEWHERE,
-                "another leg has taken the upload over".to_owned(),
+                "another leg has taken the upload over, or the tenant is paused".to_owned(),
             ));
         }
         self.sent += 1;

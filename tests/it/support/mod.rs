@@ -2,6 +2,7 @@
 //! drive both step by step.
 
 pub mod app;
+pub mod command;
 pub mod plans;
 pub mod process;
 pub mod shelf;

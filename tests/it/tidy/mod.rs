@@ -116,7 +116,7 @@ const LONGER: &[(&str, usize)] = &[
     // It answers as six vendors do; a vendor's rules stay together.
     ("sandbox/", 900),
     // One leased command from first look to report, read top to bottom.
-    ("service/drive", 850),
+    ("service/drive", 900),
 ];
 
 /// What one file of `src/` does wrong, a line for each.
