@@ -9,6 +9,7 @@ from definitions import Definitions
 from definitions.discovery import Discovery
 from definitions.google_ads import GoogleAds
 from definitions.meta import Meta
+from definitions.tiktok import Tiktok
 
 #: By the sandbox's name of the vendor.
 VENDORS: dict[str, Definitions] = {
@@ -16,8 +17,18 @@ VENDORS: dict[str, Definitions] = {
     for definitions in (
         GoogleAds(),
         Meta(),
+        Tiktok(),
+        Discovery("dv360", "displayvideo.v4"),
         Discovery("ga4-admin", "analyticsadmin.v1beta"),
         Discovery("ga4-data", "analyticsdata.v1beta"),
+        Discovery(
+            "merchant",
+            "merchantapi.accounts_v1",
+            "merchantapi.issueresolution_v1",
+            "merchantapi.datasources_v1",
+            "merchantapi.products_v1",
+            "merchantapi.reports_v1",
+        ),
     )
 }
 

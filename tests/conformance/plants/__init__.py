@@ -40,8 +40,8 @@ class Plant:
     because: str = ""
     #: The rule of `rules.toml` that this shows, where it is one that only prose knows.
     rule: str = ""
-    #: What is sent just before, made of the same request (the same once more, a removal).
-    first: Callable[[Request], Request] | None = None
+    #: What happens just before: something else is sent, or the world changes.
+    first: Callable[[Sandbox, Request], None] | None = None
 
 
 @dataclass
@@ -139,6 +139,11 @@ def send(sandbox: Sandbox, request: Request) -> Request:
     return sandbox.send(request, _TOKENS.get(request.vendor, "sandbox-token-conformance"))
 
 
+def before(change: Callable[[Request], Request]) -> Callable[[Sandbox, Request], None]:
+    """What is sent just before, made of the same request: the same once more, a removal."""
+    return lambda sandbox, request: send(sandbox, change(request)) and None
+
+
 def _is_read(request: Request) -> bool:
     return request.http_method == "GET" or request.method.endswith((".search", ".searchStream"))
 
@@ -184,7 +189,7 @@ def grow(plant: Plant, stories: Stories, sandbox: Sandbox, definitions: Definiti
             caught.append("demands")
             words += found
         if plant.first is not None:
-            send(sandbox, plant.first(translated.altered()))
+            plant.first(sandbox, translated.altered())
         refused = send(sandbox, spoilt)
         if not succeeded(refused) and plant.because in _said(refused):
             caught.append("sandbox")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from plants import Plant, Spoil
+from plants import Plant, Spoil, before
 from records import Request
 
 
@@ -291,7 +291,7 @@ PLANTS = [
         _only_the_campaign_again,
         "sandbox",
         _has("campaign", "create"),
-        first=lambda request: request,
+        first=before(lambda request: request),
         because="DUPLICATE_CAMPAIGN_NAME",
         rule="google-ads.duplicate-campaign-name",
     ),
@@ -302,7 +302,7 @@ PLANTS = [
         lambda request: None,
         "sandbox",
         _has("campaign", "update"),
-        first=_removal,
+        first=before(_removal),
         because="OPERATION_NOT_PERMITTED_FOR_REMOVED_RESOURCE",
         rule="google-ads.removed-is-final",
     ),

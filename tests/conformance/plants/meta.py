@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from plants import Plant, Spoil
+from plants import Plant, Spoil, before
 from records import Request
 
 
@@ -240,7 +240,7 @@ PLANTS = [
         lambda request: None,
         "sandbox",
         _text("status", "ACTIVE"),
-        first=_as_removal,
+        first=before(_as_removal),
         because="1487566",
         rule="meta.deleted-is-final",
     ),
@@ -251,7 +251,7 @@ PLANTS = [
         lambda request: None,
         "sandbox",
         _text("status", "ACTIVE"),
-        first=_as_archival,
+        first=before(_as_archival),
         because="1885088",
         rule="meta.archived-cannot-return",
     ),
