@@ -316,6 +316,12 @@ fn targeting(context: &Context<'_>, fields: &Params) -> Result<(), Fault> {
         );
     }
     let age = |name: &str| targeting.get(name).and_then(Value::as_i64);
+    if let Some(name) = ["age_min", "age_max"]
+        .into_iter()
+        .find(|name| targeting.contains_key(*name) && age(name).is_none())
+    {
+        return Err(Fault::invalid("targeting", &format!("{name} must be an integer")));
+    }
     if age("age_min").is_some_and(|a| !(13..=65).contains(&a))
         || age("age_max").is_some_and(|a| !(13..=65).contains(&a))
     {

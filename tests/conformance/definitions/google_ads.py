@@ -154,7 +154,8 @@ def parse_problems(body: Any, target: message.Message) -> list[str]:
     try:
         json_format.ParseDict(body, target, ignore_unknown_fields=False)
     except json_format.ParseError as error:
-        return [str(error)]
+        # Its second line lists every field that there is.
+        return [str(error).splitlines()[0]]
     return list(_names(body, target.DESCRIPTOR, ""))
 
 

@@ -32,7 +32,7 @@ class Plant:
     method: str
     #: Changes the request in one place.
     spoil: Spoil
-    #: Who has to refuse it: `definitions`, `demands` or `sandbox`.
+    #: Who has to refuse it: `definitions` (and then the sandbox too), `demands` or `sandbox`.
     by: str
     #: Which of the method's requests will do; all, unless said.
     where: Callable[[Request], bool] = lambda _: True
@@ -201,8 +201,10 @@ def grow(plant: Plant, stories: Stories, sandbox: Sandbox, definitions: Definiti
         if sound:
             why = sound
             continue
-        if plant.by not in caught:
-            return Outcome(plant, caught, f"not refused by the {plant.by}: {_said(refused)[:300]}")
+        # What a definition refuses, the vendor refuses, and so must the sandbox.
+        needed = {plant.by} | ({"sandbox"} if plant.by == "definitions" else set())
+        if missing := needed - set(caught):
+            return Outcome(plant, caught, f"not refused by the {' and the '.join(sorted(missing))}: {_said(refused)[:300]}")
         return Outcome(plant, caught, "", words[0] if words else "")
     return Outcome(plant, [], why)
 
