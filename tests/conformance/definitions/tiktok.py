@@ -1,8 +1,8 @@
 """TikTok Business API v1.3: the calls and models of `tiktok-business-api-sdk-official`.
 
 The SDK is generated: each call's path, verb and parameters stand in its code and docstring, each body's fields, types and
-mandatory ones in its model. They are read from there. The SDK has no enums for campaigns, ad groups and ads (the sandbox has), and
-leaves out a few calls that the vendor's portal documents: those stand in `_LEFT_OUT`, with their pages.
+mandatory ones in its model. They are read from there. The SDK has no enums for campaigns, ad groups and ads (the sandbox
+has), and leaves out a few calls that the vendor's portal documents: those stand in `_LEFT_OUT`, with their pages.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Call:
     body: str | None = None
 
 
-#: Documented at https://business-api.tiktok.com/portal/docs and absent from the SDK: review of manual ads (id 1740305135361026),
-#: image search, catalog diagnostics. Read by way of https://github.com/bububa/tiktok-business, whose comments are the portal's text.
+#: Documented at https://business-api.tiktok.com/portal/docs and absent from the SDK: review of manual ads, image search,
+#: catalog diagnostics. Read by way of https://github.com/bububa/tiktok-business, whose comments are the portal's text.
 _LEFT_OUT = {
     ("GET", "ad/review_info/"): Call(
         "ad review info (not in the SDK)",
@@ -170,11 +170,7 @@ def _parameters(call: Call, sent: list[tuple[str, str]]) -> list[str]:
         kind = call.parameters.get(name)
         if kind is None:
             problems.append(f"{name}: {call.name} has no such parameter")
-        elif kind in {"str", "date", "datetime"}:
-            continue
-        elif kind == "bool" and text in {"true", "false"}:
-            continue
-        else:
+        elif kind not in {"str", "date", "datetime"}:
             try:
                 value = json.loads(text)
             except ValueError:

@@ -9,43 +9,44 @@ from plants import Plant, Spoil, before
 from records import Request
 
 
-def _operations(request: Request, kind: str, verb: str) -> list[dict[str, Any]]:
+def operations(request: Request, kind: str, verb: str) -> list[dict[str, Any]]:
+    """A kind of operation in a mutate, with what it does."""
     found = [o[f"{kind}Operation"] for o in request.json.get("mutateOperations", []) if f"{kind}Operation" in o]
     return [operation for operation in found if verb in operation]
 
 
 def _has(kind: str, verb: str) -> Callable[[Request], bool]:
-    return lambda request: bool(_operations(request, kind, verb))
+    return lambda request: bool(operations(request, kind, verb))
 
 
-def _change(kind: str, change: Callable[[dict[str, Any]], None], verb: str = "create") -> Spoil:
+def change(kind: str, edit: Callable[[dict[str, Any]], Any], verb: str = "create") -> Spoil:
     """Changes the resource of the first such operation."""
 
     def spoil(request: Request) -> None:
-        change(_operations(request, kind, verb)[0][verb])
+        edit(operations(request, kind, verb)[0][verb])
 
     return spoil
 
 
 def _set(kind: str, **fields: Any) -> Spoil:
-    def change(resource: dict[str, Any]) -> None:
+    def edit(resource: dict[str, Any]) -> None:
         for name, value in fields.items():
             resource[name.rstrip("_")] = value
 
-    return _change(kind, change)
+    return change(kind, edit)
 
 
 def _without(kind: str, field: str) -> Spoil:
-    return _change(kind, lambda resource: resource.pop(field))
+    return change(kind, lambda resource: resource.pop(field))
 
 
 def _renamed(kind: str, field: str, to: str) -> Spoil:
-    return _change(kind, lambda resource: resource.update({to: resource.pop(field)}))
+    return change(kind, lambda resource: resource.update({to: resource.pop(field)}))
 
 
 def _mask(mask: str | None) -> Spoil:
     def spoil(request: Request) -> None:
-        operation = _operations(request, "campaign", "update")[0]
+        operation = operations(request, "campaign", "update")[0]
         if mask is None:
             del operation["updateMask"]
         else:
@@ -64,18 +65,18 @@ def _twice(kind: str) -> Spoil:
 
 
 def _texts(field: str, texts: list[str]) -> Spoil:
-    def change(resource: dict[str, Any]) -> None:
+    def edit(resource: dict[str, Any]) -> None:
         resource["ad"]["responsiveSearchAd"][field] = [{"text": text} for text in texts]
 
-    return _change("adGroupAd", change)
+    return change("adGroupAd", edit)
 
 
-def _at(kind: str, change: Callable[[list[dict[str, Any]], int], None]) -> Spoil:
+def _at(kind: str, edit: Callable[[list[dict[str, Any]], int], None]) -> Spoil:
     """Changes the list of operations at the first of a kind."""
 
     def spoil(request: Request) -> None:
-        operations = request.json["mutateOperations"]
-        change(operations, next(n for n, o in enumerate(operations) if f"{kind}Operation" in o))
+        every = request.json["mutateOperations"]
+        edit(every, next(n for n, o in enumerate(every) if f"{kind}Operation" in o))
 
     return spoil
 
@@ -84,7 +85,7 @@ def _also(kind: str, field: str, value: Any) -> Spoil:
     """An update that changes one more field, with its mask."""
 
     def spoil(request: Request) -> None:
-        operation = _operations(request, kind, "update")[0]
+        operation = operations(request, kind, "update")[0]
         operation["update"][field] = value
         operation["updateMask"] += f",{field}"
 
@@ -93,7 +94,7 @@ def _also(kind: str, field: str, value: Any) -> Spoil:
 
 def _removal(request: Request) -> Request:
     """The removal of what the request updates."""
-    name = _operations(request, "campaign", "update")[0]["update"]["resourceName"]
+    name = operations(request, "campaign", "update")[0]["update"]["resourceName"]
     request.json["mutateOperations"] = [{"campaignOperation": {"remove": name}}]
     return request
 
@@ -101,7 +102,7 @@ def _removal(request: Request) -> Request:
 def _only_the_campaign_again(request: Request) -> None:
     """The same campaign once more; its budget and label have other names."""
     for kind in ("campaignBudget", "label"):
-        for operation in _operations(request, kind, "create"):
+        for operation in operations(request, kind, "create"):
             operation["create"]["name"] += " 2"
 
 
@@ -126,10 +127,10 @@ def _rule(rule: str, kind: str, spoil: Spoil, because: str) -> Plant:
 
 
 def _overlong(key: str) -> Spoil:
-    def change(resource: dict[str, Any]) -> None:
+    def edit(resource: dict[str, Any]) -> None:
         resource["urlCustomParameters"] = [{"key": key, "value": "1"}]
 
-    return _change("campaign", change)
+    return change("campaign", edit)
 
 
 def _query(query: str) -> Spoil:
@@ -140,7 +141,7 @@ def _query(query: str) -> Spoil:
 
 
 def _final_url(url: str) -> Spoil:
-    return _change("adGroupAd", lambda resource: resource["ad"].update(finalUrls=[url]))
+    return change("adGroupAd", lambda resource: resource["ad"].update(finalUrls=[url]))
 
 
 def _path2_alone(resource: dict[str, Any]) -> None:
@@ -173,7 +174,7 @@ PLANTS = [
     _create(
         "a mask on a create",
         "campaign",
-        lambda request: _operations(request, "campaign", "create")[0].update(updateMask="name"),
+        lambda request: operations(request, "campaign", "create")[0].update(updateMask="name"),
         "definitions",
     ),
     _update("an update without a mask", _mask(None), "definitions"),
@@ -244,7 +245,7 @@ PLANTS = [
     _rule(
         "google-ads.final-url-required",
         "adGroupAd",
-        _change("adGroupAd", lambda r: r["ad"].pop("finalUrls")),
+        change("adGroupAd", lambda r: r["ad"].pop("finalUrls")),
         "REQUIRED",
     ),
     _rule(
@@ -281,7 +282,7 @@ PLANTS = [
     _rule(
         "google-ads.path2-needs-path1",
         "adGroupAd",
-        _change("adGroupAd", _path2_alone),
+        change("adGroupAd", _path2_alone),
         "CANNOT_SET_PATH2_WITHOUT_PATH1",
     ),
     Plant(

@@ -80,8 +80,16 @@ PLANTS = [
     _rule("known-objectives", "campaign.create", put("objective_type", "CONVERSIONS_OLD"), "objective_type"),
     _rule("known-statuses", "campaign.create", put("operation_status", "PAUSED"), "operation_status"),
     _rule("known-goals", "adgroup.create", put("optimization_goal", "CLICKS"), "optimization_goal"),
-    _rule("goal-fixes-billing", "adgroup.create", put("billing_event", "CPM"), "billing_event", holds("optimization_goal", "CLICK")),
-    _rule("times-in-their-own-format", "adgroup.create", put("schedule_start_time", "2036-12-01T00:00:00Z"), "schedule_start_time"),
+    _rule(
+        "goal-fixes-billing",
+        "adgroup.create",
+        put("billing_event", "CPM"),
+        "billing_event",
+        holds("optimization_goal", "CLICK"),
+    ),
+    _rule(
+        "times-in-their-own-format", "adgroup.create", put("schedule_start_time", "2036-12-01T00:00:00Z"), "schedule_start_time"
+    ),
     _rule(
         "end-after-start",
         "adgroup.create",
@@ -100,6 +108,14 @@ PLANTS = [
     _rule("twenty-creatives-at-most", "ad.create", lambda r: r.json.update(creatives=r.json["creatives"] * 21), "creatives"),
     _rule("budget-105-percent-of-spend", "campaign.update", _nothing, "105%", holds("budget"), _spent),
     _rule("parents-exist", "adgroup.create", put("campaign_id", "1"), "campaign_id"),
-    _rule("deleted-is-final", "campaign.status.update", _nothing, "delete", holds("operation_status", "ENABLE"), before(_deleted)),
-    _rule("ads-have-a-landing-page", "ad.create", drop("creatives.0.landing_page_url"), "landing_page_url", holds("creatives.0.landing_page_url")),
+    _rule(
+        "deleted-is-final", "campaign.status.update", _nothing, "delete", holds("operation_status", "ENABLE"), before(_deleted)
+    ),
+    _rule(
+        "ads-have-a-landing-page",
+        "ad.create",
+        drop("creatives.0.landing_page_url"),
+        "landing_page_url",
+        holds("creatives.0.landing_page_url"),
+    ),
 ]

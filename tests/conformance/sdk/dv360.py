@@ -153,19 +153,19 @@ def _targeting(all_: Resource, steps: Steps, line: str) -> None:
     request = {"targetingType": "TARGETING_TYPE_GEO_REGION", "assignedTargetingOptions": [option]}
     steps.does(
         "target a country",
-        lambda: all_.lineItems()
-        .bulkEditAssignedTargetingOptions(
-            advertiserId=_ADVERTISER, body={"lineItemIds": [line], "createRequests": [request], "deleteRequests": []}
-        )
-        .execute(),
+        lambda: (
+            all_.lineItems()
+            .bulkEditAssignedTargetingOptions(
+                advertiserId=_ADVERTISER, body={"lineItemIds": [line], "createRequests": [request], "deleteRequests": []}
+            )
+            .execute()
+        ),
         lambda a: a["updatedLineItemIds"] == [line],
     )
     steps.does(
         "read the targeting",
         lambda: all_.lineItems().bulkListAssignedTargetingOptions(advertiserId=_ADVERTISER, lineItemIds=[line]).execute(),
-        lambda a: any(
-            "geoRegionDetails" in o["assignedTargetingOption"] for o in a["lineItemAssignedTargetingOptions"]
-        ),
+        lambda a: any("geoRegionDetails" in o["assignedTargetingOption"] for o in a["lineItemAssignedTargetingOptions"]),
     )
 
 
@@ -229,6 +229,4 @@ def _errors(sandbox: Sandbox, all_: Resource, steps: Steps, gone: dict[str, str]
     steps.refused("throttled", create(_campaign()), error, code(429))
     sandbox.fault(vendor="dv360", method="campaigns.create", status=409)
     steps.refused("written by somebody else meanwhile", create(_campaign()), error, code(409))
-    tokens(
-        sandbox, steps, "dv360", lambda token: _advertisers(sandbox, token).get(advertiserId=_ADVERTISER).execute()
-    )
+    tokens(sandbox, steps, "dv360", lambda token: _advertisers(sandbox, token).get(advertiserId=_ADVERTISER).execute())

@@ -15,7 +15,10 @@ from google.shopping.merchant_accounts_v1.services.accounts_service.transports i
 from google.shopping.merchant_datasources_v1 import DataSourcesServiceClient, FileUploadsServiceClient
 from google.shopping.merchant_datasources_v1.services.data_sources_service.transports import DataSourcesServiceRestTransport
 from google.shopping.merchant_datasources_v1.services.file_uploads_service.transports import FileUploadsServiceRestTransport
-from google.shopping.merchant_issueresolution_v1 import AggregateProductStatusesServiceClient, ListAggregateProductStatusesRequest
+from google.shopping.merchant_issueresolution_v1 import (
+    AggregateProductStatusesServiceClient,
+    ListAggregateProductStatusesRequest,
+)
 from google.shopping.merchant_issueresolution_v1.services.aggregate_product_statuses_service.transports import (
     AggregateProductStatusesServiceRestTransport,
 )
@@ -59,7 +62,9 @@ def drive(sandbox: Sandbox, steps: Steps) -> None:
     _errors(sandbox, steps, issues, statuses)
 
 
-def _errors(sandbox: Sandbox, steps: Steps, issues: AccountIssueServiceClient, statuses: AggregateProductStatusesServiceClient) -> None:
+def _errors(
+    sandbox: Sandbox, steps: Steps, issues: AccountIssueServiceClient, statuses: AggregateProductStatusesServiceClient
+) -> None:
     def status(wanted: str) -> Callable[[Any], bool]:
         return lambda error: error.response.json()["error"]["status"] == wanted
 
@@ -79,7 +84,10 @@ def _errors(sandbox: Sandbox, steps: Steps, issues: AccountIssueServiceClient, s
     )
     sandbox.fault(vendor="merchant", method="issues.list", status=429)
     steps.refused(
-        "throttled", lambda: list(issues.list_account_issues(parent=_ACCOUNT)), exceptions.TooManyRequests, lambda e: e.code == 429
+        "throttled",
+        lambda: list(issues.list_account_issues(parent=_ACCOUNT)),
+        exceptions.TooManyRequests,
+        lambda e: e.code == 429,
     )
 
     def again(token: str | None) -> Any:

@@ -5,6 +5,7 @@ Never through `FacebookAdsApi.init`: by default that installs a crash reporter t
 
 from __future__ import annotations
 
+import base64
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,9 @@ from facebook_business.adobjects.ad import Ad
 from facebook_business.adobjects.adaccount import AdAccount
 from facebook_business.adobjects.adcreative import AdCreative
 from facebook_business.adobjects.adset import AdSet
+from facebook_business.adobjects.advideo import AdVideo
 from facebook_business.adobjects.campaign import Campaign
+from facebook_business.adobjects.productcatalog import ProductCatalog
 from facebook_business.api import FacebookAdsApi
 from facebook_business.apiconfig import ads_api_config
 from facebook_business.exceptions import FacebookRequestError
@@ -36,6 +39,11 @@ def _api(sandbox: Sandbox, token: str = "sandbox-meta-token") -> FacebookAdsApi:
 def _code(code: int, subcode: int | None = None) -> Callable[[Any], bool]:
     return lambda error: error.api_error_code() == code and (subcode is None or error.api_error_subcode() == subcode)
 
+
+#: The smallest PNG there is: one pixel.
+_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 _CAMPAIGN = {
     "name": "SDK campaign",
@@ -113,6 +121,8 @@ def drive(sandbox: Sandbox, steps: Steps) -> None:
         lambda a: a["id"].isdigit(),
     )
     _lists(steps, account, campaign)
+    _assets(steps, account)
+    _catalogs(steps, api)
     _changes(steps, campaign, ad_set, creative, ad)
     _errors(sandbox, steps, account, campaign)
 
@@ -145,6 +155,48 @@ def _lists(steps: Steps, account: AdAccount, campaign: Campaign) -> None:
         lambda: list(campaign.get_insights(fields=["spend"], params={"date_preset": "maximum"})),
     )
     steps.does("the smallest budgets", lambda: list(account.get_minimum_budgets()), lambda rows: len(rows) > 0)
+
+
+def _assets(steps: Steps, account: AdAccount) -> None:
+    image = steps.does(
+        "upload an image",
+        lambda: account.create_ad_image(params={"bytes": base64.b64encode(_PNG).decode()}),
+        lambda i: len(i["hash"]) == 32,
+    )
+    steps.does(
+        "list images of a hash",
+        lambda: [i["hash"] for i in account.get_ad_images(fields=["hash", "status"], params={"hashes": [image["hash"]]})],
+        lambda hashes: hashes == [image["hash"]],
+    )
+    video = steps.does(
+        "upload a video by its address",
+        lambda: account.create_ad_video(params={"file_url": "https://assets.example/clip.mp4", "title": "SDK video"}),
+        lambda v: v["id"].isdigit(),
+    )
+    steps.does(
+        "read whether a video is ready",
+        lambda: AdVideo(video["id"], api=account.get_api()).api_get(fields=["id", "title", "status"]),
+        lambda v: v["status"]["video_status"] in {"processing", "ready"},
+    )
+    steps.does(
+        "list videos of a title",
+        lambda: [v["id"] for v in account.get_ad_videos(fields=["id", "title"], params={"title": "SDK video"})],
+        lambda ids: ids == [video["id"]],
+    )
+
+
+def _catalogs(steps: Steps, api: FacebookAdsApi) -> None:
+    catalog = ProductCatalog("900001", api=api)
+    steps.does("read a catalog", lambda: catalog.api_get(fields=["id", "name", "product_count"]), lambda c: c["product_count"] > 0)
+    steps.does("list what is wrong with it", lambda: list(catalog.get_diagnostics(fields=["type", "severity", "affected_channels"])))
+    feeds = steps.does("list its feeds", lambda: list(catalog.get_product_feeds(fields=["id", "name", "schedule"])), bool)
+    uploads = steps.does(
+        "list a feed's uploads", lambda: list(feeds[0].get_uploads(fields=["id", "end_time", "error_count"])), bool
+    )
+    steps.does(
+        "list an upload's errors",
+        lambda: list(uploads[0].get_errors(fields=["severity", "summary"], params={"error_priority": "HIGH"})),
+    )
 
 
 def _changes(steps: Steps, campaign: Campaign, ad_set: AdSet, creative: AdCreative, ad: Ad) -> None:

@@ -132,7 +132,9 @@ def drive(sandbox: Sandbox, steps: Steps) -> None:
     group_id = group["data"]["adgroup_id"]
     videos = video["data"]
     video_id = (videos[0] if isinstance(videos, list) else videos)["video_id"]
-    ad = steps.does("create an ad", lambda: apis.ad(group_id, video_id, image["data"]["image_id"]), lambda a: bool(a["data"]["ad_ids"]))
+    ad = steps.does(
+        "create an ad", lambda: apis.ad(group_id, video_id, image["data"]["image_id"]), lambda a: bool(a["data"]["ad_ids"])
+    )
     ad_id = ad["data"]["ad_ids"][0]
     _lists(apis, steps, campaign_id, group_id, ad_id)
     _changes(apis, steps, campaign_id, group_id, ad_id)
@@ -145,7 +147,9 @@ def _lists(apis: _Apis, steps: Steps, campaign_id: str, group_id: str, ad_id: st
         lambda: apis.campaigns.campaign_get(
             _ADVERTISER, _TOKEN, filtering=models.FilteringCampaignGet(campaign_name="SDK campaign"), page=1, page_size=10
         ),
-        lambda a: [c["campaign_id"] for c in a["data"]["list"]] == [campaign_id] and a["data"]["page_info"]["total_number"] == 1,
+        lambda a: (
+            [c["campaign_id"] for c in a["data"]["list"]] == [campaign_id] and a["data"]["page_info"]["total_number"] == 1
+        ),
     )
     steps.does(
         "list a campaign's ad groups",
@@ -185,7 +189,9 @@ def _changes(apis: _Apis, steps: Steps, campaign_id: str, group_id: str, ad_id: 
         base = {"advertiser_id": _ADVERTISER, "operation_status": status}
         return [
             lambda: apis.ads.ad_status_update(_TOKEN, body=models.AdStatusUpdateBody(ad_ids=[ad_id], **base)),
-            lambda: apis.groups.adgroup_status_update(_TOKEN, body=models.AdgroupStatusUpdateBody(adgroup_ids=[group_id], **base)),
+            lambda: apis.groups.adgroup_status_update(
+                _TOKEN, body=models.AdgroupStatusUpdateBody(adgroup_ids=[group_id], **base)
+            ),
             lambda: apis.campaigns.campaign_status_update(
                 _TOKEN, body=models.CampaignStatusUpdateBody(campaign_ids=[campaign_id], **base)
             ),
