@@ -42,11 +42,14 @@ WITHOUT: dict[str, str] = {
 CLIENTS: dict[str, str] = {
     "google_ads": "google-ads (messages)",
     "meta": "facebook-business",
+    "tiktok": "tiktok-business-api-sdk-official",
+    "dv360": "google-api-python-client",
     "ga4": "google-analytics-admin, -data",
+    "merchant": "google-shopping-merchant-*",
 }
 
 #: The modules of `plants/`.
-PLANTED: tuple[str, ...] = ("google_ads", "meta")
+PLANTED: tuple[str, ...] = ("google_ads", "google_channels", "meta", "tiktok", "dv360")
 
 #: Where the sandbox's code of a vendor stands, below `src/sandbox/`.
-SANDBOX_FOLDERS: dict[str, str] = {"google-ads": "google_ads", "meta": "meta"}
+SANDBOX_FOLDERS: dict[str, str] = {"google-ads": "google_ads", "meta": "meta", "tiktok": "tiktok", "dv360": "dv360"}
