@@ -113,12 +113,17 @@ fn parts(body: &[u8], boundary: &str) -> Vec<Value> {
     let delimiter = format!("--{boundary}");
     let mut all = Vec::new();
     for piece in split(body, delimiter.as_bytes()) {
-        let Some(at) = find(piece, b"\r\n\r\n") else {
+        // Lines end as HTTP wants them, or as Google's own client for Python writes them.
+        let ends = [("\r\n", "\r\n\r\n"), ("\n", "\n\n")];
+        let Some((end, at, empty)) = ends
+            .into_iter()
+            .find_map(|(end, empty)| Some((end, find(piece, empty.as_bytes())?, empty)))
+        else {
             continue;
         };
         let head = String::from_utf8_lossy(&piece[..at]).into_owned();
-        let content = &piece[at + 4..];
-        let content = content.strip_suffix(b"\r\n").unwrap_or(content);
+        let content = &piece[at + empty.len()..];
+        let content = content.strip_suffix(end.as_bytes()).unwrap_or(content);
         let attribute = |name: &str| {
             let (_, rest) = head.split_once(&format!("{name}=\""))?;
             rest.split_once('"').map(|(value, _)| value.to_owned())
@@ -133,7 +138,14 @@ fn parts(body: &[u8], boundary: &str) -> Vec<Value> {
             None if name.as_deref().is_some_and(|n| SECRETS.contains(&n)) => {
                 json!({"name": name, "text": "<redacted>"})
             }
-            None => json!({"name": name, "text": String::from_utf8_lossy(content)}),
+            // A part without a name is of multipart/related: a description in JSON, or the content.
+            None if name.is_none() && !head.to_ascii_lowercase().contains("application/json") => {
+                json!({"bytes": content.len()})
+            }
+            None => match std::str::from_utf8(content) {
+                Ok(text) => json!({"name": name, "text": text}),
+                Err(_) => json!({"name": name, "bytes": content.len()}),
+            },
         });
     }
     all

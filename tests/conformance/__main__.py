@@ -24,21 +24,20 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 
 import recorded
 import records
-from definitions.vendors import CLIENTS, PLANTED, SANDBOX_FOLDERS, VENDORS
+from definitions.vendors import JUDGED, VENDORS, sandbox_code
 from plants import Outcome, Stories, grow
 from report import Report
 from sandbox import Sandbox
 from sdk import Steps
 
 _HERE = Path(__file__).resolve().parent
-_REPOSITORY = _HERE.parents[1]
 
 
 def clients(report: Report) -> None:
     """Lets every vendor's client drive a sandbox of its own."""
     report.title("the vendors' clients drive the sandbox")
     rows = []
-    for name, what in CLIENTS.items():
+    for name, what in (vendor.client for vendor in JUDGED):
         steps = Steps()
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +60,7 @@ def plants(requests: list[records.Request], report: Report) -> list[Outcome]:
     report.title("planted mistakes, and who refused them")
     stories, outcomes = Stories(requests), []
     with Sandbox() as sandbox:
-        for name in PLANTED:
+        for name in (module for vendor in JUDGED for module in vendor.plants):
             for plant in importlib.import_module(f"plants.{name}").PLANTS:
                 outcome = grow(plant, stories, sandbox, VENDORS[plant.vendor])
                 outcomes.append(outcome)
@@ -80,11 +79,9 @@ def rules(outcomes: list[Outcome], report: Report) -> None:
     shown = {o.plant.rule for o in outcomes if o.plant.rule and "sandbox" in o.caught and not o.failed}
     listed = set()
     for vendor, vendors_rules in tomllib.loads((_HERE / "rules.toml").read_text(encoding="utf-8")).items():
-        code = "".join(
-            p.read_text(encoding="utf-8")
-            for p in (_REPOSITORY / "src/sandbox").rglob("*.rs")
-            if SANDBOX_FOLDERS[vendor] in str(p)
-        )
+        if vendor not in VENDORS:
+            continue
+        code = sandbox_code(vendor)
         for name, rule in vendors_rules.items():
             listed.add(f"{vendor}.{name}")
             if f"{vendor}.{name}" not in shown:

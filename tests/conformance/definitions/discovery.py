@@ -179,6 +179,7 @@ class Discovery:
             else:
                 verdict.problems += _parameter(name, schema, value)
         if method.media and (request.parts is not None or request.opaque):
+            verdict.problems += self._uploaded(method, request)
             return verdict
         if method.body is None:
             if request.json is not None or request.form:
@@ -194,6 +195,18 @@ class Discovery:
         if method.verb == "PATCH":
             verdict.problems += _mask(method, dict(request.query).get("updateMask"), body)
         return verdict
+
+    def _uploaded(self, method: Method, request: Request) -> list[str]:
+        """An upload has its file, and beside it the method's body as JSON."""
+        parts = request.parts or []
+        problems = [] if request.opaque or any("bytes" in part for part in parts) else ["no part of the upload is a file"]
+        for part in parts:
+            text_of_part = str(part.get("text", ""))
+            if method.body is not None and text_of_part.lstrip().startswith("{"):
+                reader = Reader(method.schemas, sent=True)
+                reader.value("", method.schemas[method.body], json.loads(text_of_part))
+                problems += reader.problems
+        return problems
 
     def answer(self, request: Request) -> list[str]:
         """Holds an answer against the method's response schema, or against the shape of Google's errors."""

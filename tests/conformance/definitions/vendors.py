@@ -1,9 +1,12 @@
-"""The vendors whose definitions are at hand, one line each, and the parts of the sandbox that have none.
+"""The vendors that are judged, one line each, and the parts of the sandbox that have no vendor's definition.
 
-Must not hold any rule of a vendor.
+A vendor is judged as soon as the sandbox has it. Must not hold any rule of a vendor.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
 
 from definitions import Definitions
 from definitions.discovery import Discovery
@@ -11,26 +14,52 @@ from definitions.google_ads import GoogleAds
 from definitions.meta import Meta
 from definitions.tiktok import Tiktok
 
-#: By the sandbox's name of the vendor.
-VENDORS: dict[str, Definitions] = {
-    definitions.vendor: definitions
-    for definitions in (
-        GoogleAds(),
-        Meta(),
-        Tiktok(),
-        Discovery("dv360", "displayvideo.v4"),
-        Discovery("ga4-admin", "analyticsadmin.v1beta"),
-        Discovery("ga4-data", "analyticsdata.v1beta"),
-        Discovery(
-            "merchant",
-            "merchantapi.accounts_v1",
-            "merchantapi.issueresolution_v1",
-            "merchantapi.datasources_v1",
-            "merchantapi.products_v1",
-            "merchantapi.reports_v1",
-        ),
-    )
-}
+_SANDBOX = Path(__file__).resolve().parents[3] / "src" / "sandbox"
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One vendor."""
+
+    #: Its code in `src/sandbox/`: a folder or a file.
+    place: str
+    #: One per name that the sandbox has for it.
+    definitions: tuple[Definitions, ...]
+    #: The module of `sdk/` that drives it, and the client's name.
+    client: tuple[str, str]
+    #: The modules of `plants/` with mistakes in its requests.
+    plants: tuple[str, ...] = ()
+
+    @property
+    def there(self) -> bool:
+        """Whether the sandbox has it."""
+        return (_SANDBOX / self.place).exists()
+
+
+_MERCHANT = ("accounts_v1", "issueresolution_v1", "datasources_v1", "products_v1", "reports_v1")
+
+_ALL = (
+    Vendor("google_ads", (GoogleAds(),), ("google_ads", "google-ads (messages)"), ("google_ads",)),
+    Vendor("meta", (Meta(),), ("meta", "facebook-business"), ("meta",)),
+    Vendor("tiktok", (Tiktok(),), ("tiktok", "tiktok-business-api-sdk-official"), ("tiktok",)),
+    Vendor("dv360", (Discovery("dv360", "displayvideo.v4"),), ("dv360", "google-api-python-client"), ("dv360",)),
+    Vendor(
+        "ga4.rs",
+        (Discovery("ga4-admin", "analyticsadmin.v1beta"), Discovery("ga4-data", "analyticsdata.v1beta")),
+        ("ga4", "google-analytics-admin, -data"),
+    ),
+    Vendor(
+        "merchant",
+        (Discovery("merchant", *(f"merchantapi.{part}" for part in _MERCHANT)),),
+        ("merchant", "google-shopping-merchant-*"),
+    ),
+)
+
+#: Those that the sandbox has.
+JUDGED = tuple(vendor for vendor in _ALL if vendor.there)
+
+#: Their definitions, by the sandbox's name.
+VENDORS: dict[str, Definitions] = {d.vendor: d for vendor in JUDGED for d in vendor.definitions}
 
 #: What the service also calls, and why there is nothing to hold it against.
 WITHOUT: dict[str, str] = {
@@ -38,18 +67,10 @@ WITHOUT: dict[str, str] = {
     "assets": "the asset library is the owner's own",
 }
 
-#: The modules of `sdk/`, and the client that each drives.
-CLIENTS: dict[str, str] = {
-    "google_ads": "google-ads (messages)",
-    "meta": "facebook-business",
-    "tiktok": "tiktok-business-api-sdk-official",
-    "dv360": "google-api-python-client",
-    "ga4": "google-analytics-admin, -data",
-    "merchant": "google-shopping-merchant-*",
-}
 
-#: The modules of `plants/`.
-PLANTED: tuple[str, ...] = ("google_ads", "google_channels", "meta", "tiktok", "dv360")
-
-#: Where the sandbox's code of a vendor stands, below `src/sandbox/`.
-SANDBOX_FOLDERS: dict[str, str] = {"google-ads": "google_ads", "meta": "meta", "tiktok": "tiktok", "dv360": "dv360"}
+def sandbox_code(vendor: str) -> str:
+    """The sandbox's Rust code of a vendor, by the sandbox's name of it."""
+    place = next(v.place for v in JUDGED if any(d.vendor == vendor for d in v.definitions))
+    path = _SANDBOX / place
+    files = [path] if path.is_file() else sorted(path.rglob("*.rs"))
+    return "".join(file.read_text(encoding="utf-8") for file in files)

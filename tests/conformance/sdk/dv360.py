@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from google.api_core.client_options import ClientOptions
 from googleapiclient.discovery import Resource, build_from_document
 from googleapiclient.errors import HttpError
+from googleapiclient.http import MediaInMemoryUpload
 
 from definitions import discovery
 from sandbox import Sandbox
@@ -20,11 +22,10 @@ _PAUSED, _ACTIVE, _ARCHIVED = (f"ENTITY_STATUS_{s}" for s in ("PAUSED", "ACTIVE"
 
 
 def _advertisers(sandbox: Sandbox, token: str | None = None) -> Resource:
-    options = ClientOptions(api_endpoint=f"{sandbox.url}/dv360/")
-    service = build_from_document(
-        discovery.text("displayvideo.v4"), credentials=credentials(sandbox, token), client_options=options
-    )
-    return service.advertisers()
+    document = json.loads(discovery.text("displayvideo.v4"))
+    # Not only `api_endpoint`: uploads would still go to the document's own address.
+    document["rootUrl"] = document["baseUrl"] = document["mtlsRootUrl"] = f"{sandbox.url}/dv360/"
+    return build_from_document(document, credentials=credentials(sandbox, token)).advertisers()
 
 
 def _date(days: int) -> dict[str, int]:
@@ -89,6 +90,9 @@ def _line(order: str, creative: str) -> dict[str, Any]:
     }
 
 
+#: The smallest PNG there is: one pixel.
+_PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+
 _CREATIVE = {
     "displayName": "SDK creative",
     "entityStatus": _ACTIVE,
@@ -107,6 +111,19 @@ def drive(sandbox: Sandbox, steps: Steps) -> None:
         "read the advertiser",
         lambda: all_.get(advertiserId=_ADVERTISER).execute(),
         lambda a: a["entityStatus"] == _ACTIVE and a["generalConfig"]["currencyCode"] == "EUR",
+    )
+    steps.does(
+        "upload an asset",
+        lambda: (
+            all_.assets()
+            .upload(
+                advertiserId=_ADVERTISER,
+                body={"filename": "sdk.png"},
+                media_body=MediaInMemoryUpload(_PNG, mimetype="image/png"),
+            )
+            .execute()
+        ),
+        lambda a: bool(a["asset"]["mediaId"]),
     )
     made: dict[str, str] = {}
 

@@ -5,6 +5,7 @@
 //! what only it has.
 
 mod bench;
+mod catalogs;
 mod meta;
 
 use bench::Bench;
