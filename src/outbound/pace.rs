@@ -23,6 +23,8 @@ use tokio::time::Instant;
 
 /// The part of an allowance that may be called for at once after a rest: a twentieth.
 const BURST: f64 = 20.0;
+/// The part of a small allowance that is called for, evenly.
+const EVEN: f64 = 0.93;
 /// The part of an allowance, in percent, that [`Hint::Used`] lets us fill. The rest is for what others call meanwhile.
 const FILL: f64 = 95.0;
 /// How long the next call waits when all of an allowance is used up.
@@ -191,9 +193,14 @@ impl Tokens {
         (self.amount / BURST * self.share.min(1.0)).max(1.0)
     }
 
-    /// Per second. Together with the burst no stretch of `per` sees more than the allowance.
+    /// Per second. Together with the burst no stretch of `per` sees more than the allowance; where that is so small that a burst
+    /// is a single call, the pause between two calls is long enough for the network's own unevenness.
     fn rate(&self) -> f64 {
-        let kept = (self.amount - self.amount / BURST).max(self.amount / 2.0);
+        let kept = if self.amount < BURST {
+            self.amount * EVEN
+        } else {
+            self.amount - self.amount / BURST
+        };
         kept / self.per.as_secs_f64() * self.share * self.speed
     }
 

@@ -18,7 +18,8 @@
 //! # Logical methods
 //! `google-ads.mutate` `.search` `.searchStream` `.customers.mutate` `.listAccessibleCustomers` `.{campaigns,campaignBudgets,
 //! adGroups,…}.mutate` · `meta.account.get` `meta.minimum_budgets.get` `meta.{campaigns,adsets,adcreatives,ads,adlabels}.{create,
-//! list,get,update,delete}` `meta.{campaigns,…}bylabels.list` `meta.insights.list` `meta.batch` (each operation of a batch is
+//! list,get,update,delete}` `meta.{adimages,advideos}.{create,list}` `meta.{product_feeds,uploads,errors,diagnostics}.list`
+//! `meta.{campaigns,…}bylabels.list` `meta.insights.list` `meta.batch` (each operation of a batch is
 //! also a request of its own) · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
 //! `ga4-data.runReport` `.runRealtimeReport` · `merchant.accounts.get` `.issues.list` `.aggregateProductStatuses.list`
 //! `.dataSources.list` `.dataSources.get` `.fileUploads.get` `.products.list` `.products.get` · `oauth.token` · `assets.get`
@@ -65,6 +66,8 @@
 //! {"disapprove": ["rsa-1"], "review_pending": ["carousel"], "policy_finding": ["forbidden"]}
 //! {"token_expired": {"google-ads": 1}, "revoke": ["*"], "token_ttl_s": 60}
 //! {"restore_tokens": true}
+//! {"catalogs": {"meta/900001": {"products": 120, "critical": 3, "warning": 1, "feed": "failed", "diagnostics": []}}}
+//! {"transcoding_ms": 2000}
 //! {"spend": {"120210000000004210": "12.34", "customers/1234567890/campaigns/20000000123": "5.00"}}
 //! {"strict_accounts": true, "latency_ms": 40, "late_visibility_ms": 500, "journal_kept": 100000,
 //!  "require_appsecret_proof": true, "deliberate": "what a test sends wrong on purpose, and why", "quota_speed": 60}

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 const KNOWN: &[&str] = &[
     "accounts",
     "assets",
+    "catalogs",
     "deliberate",
     "disapprove",
     "ga4",
@@ -28,6 +29,7 @@ const KNOWN: &[&str] = &[
     "strict_accounts",
     "token_expired",
     "token_ttl_s",
+    "transcoding_ms",
 ];
 
 /// Applies every switch of a body, in its order; stops at the first that is wrong.
@@ -96,6 +98,13 @@ fn one(world: &mut World, vendors: &[Vendor], key: &str, value: &Value) -> Resul
                     .insert("*".into(), number(key, value)?);
             }
         },
+        "transcoding_ms" => world.switches.transcoding_ms = number(key, value)?,
+        "catalogs" => {
+            for (catalog, state) in object(key, value)? {
+                let state = object(catalog, state)?.clone();
+                world.switches.catalogs.insert(catalog.clone(), state);
+            }
+        }
         "assets" => {
             for (id, state) in object(key, value)? {
                 world.switches.assets.insert(id.clone(), state.clone());

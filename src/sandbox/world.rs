@@ -57,6 +57,10 @@ pub(super) struct Switches {
     pub(super) token_ttl_s: Option<i64>,
     /// The requests that follow are wrong on purpose, and why.
     pub(super) deliberate: Option<String>,
+    /// Product catalogs that are not well, by vendor and id, `vendor/*` for all.
+    pub(super) catalogs: BTreeMap<String, Map<String, Value>>,
+    /// How long an uploaded video cannot be used.
+    pub(super) transcoding_ms: u64,
     /// Meta calls without an `appsecret_proof` are refused.
     pub(super) require_appsecret_proof: bool,
     /// How much faster than the vendors' own clocks their quotas run; 0: there are no quotas.

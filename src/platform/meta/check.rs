@@ -1,10 +1,10 @@
 //! What Meta would refuse, found before anything is sent. Sources stand at each rule.
 
 use super::audience::locales;
-use super::mapping;
 use super::settings::{Settings, settings};
+use super::{formats, mapping, offers};
 use crate::domain::money::Money;
-use crate::domain::plan::{Ad, Objective, Period};
+use crate::domain::plan::{Objective, Period};
 use crate::domain::spec::LegSpec;
 use crate::platform::Problem;
 
@@ -25,12 +25,19 @@ const CATEGORIES: &[&str] = &[
     "FINANCIAL_PRODUCTS_SERVICES",
 ];
 
-struct Check {
+/// What was found so far.
+pub(super) struct Check {
     problems: Vec<Problem>,
 }
 
 impl Check {
-    fn no(&mut self, pointer: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
+    /// One more.
+    pub(super) fn no(
+        &mut self,
+        pointer: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.problems.push(Problem {
             pointer: pointer.into(),
             what: what.into(),
@@ -61,7 +68,7 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
             );
         }
         for (a, one) in group.ads.iter().enumerate() {
-            ad(one, &format!("/ad_groups/{g}/ads/{a}"), &mut check);
+            formats::ad(spec, one, &format!("/ad_groups/{g}/ads/{a}"), &mut check);
         }
     }
     check.problems
@@ -71,8 +78,8 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
 const AD_SETS: usize = 200;
 
 fn shape(spec: &LegSpec, check: &mut Check) {
-    if spec.campaign.channel.is_some() {
-        check.no("/channel", "Meta has no channels", "take the channel out");
+    if let Err(not) = offers::offer(spec.campaign.objective, spec.campaign.channel.as_deref()) {
+        check.no("/channel", not.why, not.instead);
     }
     if spec.campaign.ad_groups.len() > AD_SETS {
         check.no(
@@ -296,9 +303,10 @@ fn people(spec: &LegSpec, settings: &Settings, check: &mut Check) {
 
 /// What an objective cannot do without.
 fn needs(spec: &LegSpec, settings: &Settings, check: &mut Check) {
+    let products = mapping::shows_products(spec);
     match spec.campaign.objective {
         Objective::Leads | Objective::Sales => {
-            if settings.pixel_id.is_none() {
+            if settings.pixel_id.is_none() && !products {
                 check.no(
                     "/settings/pixel_id",
                     format!(
@@ -309,58 +317,95 @@ fn needs(spec: &LegSpec, settings: &Settings, check: &mut Check) {
                 );
             }
         }
-        Objective::App => {
-            if settings.application_id.is_none() || settings.object_store_url.is_none() {
-                check.no(
-                    "/settings/application_id",
-                    "objective app needs the app and its store page",
-                    "set settings.application_id and settings.object_store_url",
-                );
-            }
-        }
+        Objective::App => app(spec, settings, check),
         Objective::Awareness | Objective::Traffic | Objective::Engagement => {}
+    }
+    catalog(spec, settings, products, check);
+    let event = settings.custom_event_type.is_some();
+    if event
+        && !matches!(
+            spec.campaign.objective,
+            Objective::Leads | Objective::Sales | Objective::Engagement
+        )
+    {
+        check.no(
+            "/settings/custom_event_type",
+            format!(
+                "objective {} optimises for no event",
+                spec.campaign.objective.as_str()
+            ),
+            "take it out, or use leads or sales",
+        );
     }
 }
 
-fn ad(ad: &Ad, at: &str, check: &mut Check) {
-    let (wanted, what) = match ad.format.as_str() {
-        "single_image" => (1, "one image"),
-        "single_video" => (2, "one video and one image as its thumbnail"),
-        other => {
-            check.no(
-                format!("{at}/format"),
-                format!("{other:?} is not offered on Meta"),
-                "use single_image or single_video",
-            );
-            return;
-        }
+/// An app's ads lead to its store page (guides/mobile-app-ads: "the link must be the object_store_url").
+fn app(spec: &LegSpec, settings: &Settings, check: &mut Check) {
+    let (Some(_), Some(store)) = (&settings.application_id, &settings.object_store_url) else {
+        check.no(
+            "/settings/application_id",
+            "objective app needs the app and its store page",
+            "set settings.application_id and settings.object_store_url",
+        );
+        return;
     };
-    if ad.asset_ids.len() != wanted {
-        check.no(
-            format!("{at}/asset_ids"),
-            format!("{} needs {what}", ad.format),
-            format!("name {wanted} asset(s)"),
-        );
-    }
-    if let Some(action) = &ad.call_to_action
-        && !mapping::CALLS_TO_ACTION.contains(&action.to_uppercase().as_str())
-    {
-        check.no(
-            format!("{at}/call_to_action"),
-            format!("Meta does not offer {action:?}"),
-            "use shop_now, learn_more, sign_up …",
-        );
-    }
-    for (texts, name) in [(&ad.headlines, "headlines"), (&ad.descriptions, "descriptions")] {
-        if texts.len() > 1 {
-            check.no(
-                format!("{at}/{name}"),
-                format!("{} shows one of the {name}", ad.format),
-                "keep the first",
-            );
+    for (g, group) in spec.campaign.ad_groups.iter().enumerate() {
+        for (a, ad) in group.ads.iter().enumerate() {
+            let same = url::Url::parse(store).is_ok_and(|store| store == ad.landing_url);
+            if !same {
+                check.no(
+                    format!("/ad_groups/{g}/ads/{a}/landing_url"),
+                    "an ad for an app leads to the app's store page",
+                    "use settings.object_store_url as its landing_url",
+                );
+            }
         }
     }
-    if ad.path1.is_some() || ad.path2.is_some() {
-        check.no(format!("{at}/path1"), "Meta has no display path", "take it out");
+}
+
+/// Ads of products: all of a campaign's or none, from a set of the catalog that the plan names (advantage-catalog-ads/get-started).
+fn catalog(spec: &LegSpec, settings: &Settings, products: bool, check: &mut Check) {
+    if !products {
+        if settings.product_set_id.is_some() {
+            check.no(
+                "/settings/product_set_id",
+                "no ad of this campaign shows products",
+                "use format catalog, or take it out",
+            );
+        }
+        return;
+    }
+    if settings.product_set_id.is_none() {
+        check.no(
+            "/settings/product_set_id",
+            "a catalog ad shows a set of products",
+            "set settings.product_set_id",
+        );
+    }
+    let named = spec.catalog.as_ref().and_then(|c| c.meta_catalog_id.as_ref());
+    if named.is_none() {
+        check.no(
+            "/settings/product_set_id",
+            "the plan names no Meta catalog",
+            "set catalog.meta_catalog_id, so that its health can be checked before the launch",
+        );
+    }
+    if !matches!(spec.campaign.objective, Objective::Sales | Objective::Traffic) {
+        check.no(
+            "/objective",
+            format!(
+                "Meta shows products for sales and traffic, not for {}",
+                spec.campaign.objective.as_str()
+            ),
+            "use objective sales or traffic, or another ad format",
+        );
+    }
+    let ads = spec.campaign.ad_groups.iter().flat_map(|group| &group.ads);
+    if ads.clone().any(|ad| ad.format != formats::CATALOG) {
+        check.no(
+            "/ad_groups",
+            "a campaign that promotes a catalog has catalog ads only",
+            "give the other ads a campaign of their own",
+        );
     }
 }

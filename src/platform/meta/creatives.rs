@@ -5,7 +5,7 @@
 //! then pointed to, and two contents never bear one name.
 
 use super::settings::Settings;
-use super::{CAMPAIGN_MACRO, mapping};
+use super::{AD_MACRO, CAMPAIGN_MACRO, formats, mapping};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::Desired;
 use crate::domain::plan::{Ad, AdGroup};
@@ -30,15 +30,27 @@ pub(super) fn creative(
     settings: &Settings,
 ) -> Result<Desired, Box<LegError>> {
     let story = story(spec, ad, settings)?;
-    let tags = url_tags(spec, settings);
-    let digest = digest(&format!("{}\n{tags}", canonical(&story)));
+    let tags = url_tags(spec, group, ad, settings);
+    let mut content = format!("{}\n{tags}", canonical(&story));
+    let products = settings
+        .product_set_id
+        .as_ref()
+        .filter(|_| ad.format == formats::CATALOG);
+    if let Some(set) = products {
+        content.push_str(&format!("\n{set}"));
+    }
+    let digest = digest(&content);
     let name = name(&mapping::ad_name(spec, group, ad), &digest);
+    let mut fields = json!({ "name": name, "object_story_spec": story, "url_tags": tags });
+    if let Some(set) = products {
+        fields["product_set_id"] = json!(set);
+    }
     Ok(Desired {
         key: format!("creative/{}/{}/{digest}", group.key, ad.key),
         kind: "adcreative",
         parent: Some("campaign".to_owned()),
-        name: Some(name.clone()),
-        fields: json!({ "name": name, "object_story_spec": story, "url_tags": tags }),
+        name: Some(name),
+        fields,
         switchable: false,
     })
 }
@@ -85,10 +97,11 @@ fn story(spec: &LegSpec, ad: &Ad, settings: &Settings) -> Result<Value, Box<LegE
     if let Some(instagram) = &settings.instagram_user_id {
         story.insert("instagram_user_id".into(), json!(instagram));
     }
-    let (field, data) = if ad.format == "single_video" {
-        ("video_data", video_data(spec, ad)?)
-    } else {
-        ("link_data", link_data(spec, ad)?)
+    let (field, data) = match ad.format.as_str() {
+        formats::VIDEO => ("video_data", video_data(spec, ad)?),
+        formats::CAROUSEL => ("link_data", carousel(spec, ad)?),
+        formats::CATALOG => ("template_data", template(spec, ad)),
+        _ => ("link_data", link_data(spec, ad)?),
     };
     story.insert(field.into(), Value::Object(data));
     Ok(Value::Object(story))
@@ -112,7 +125,7 @@ fn texts(ad: &Ad, title: &str, description: &str) -> Map<String, Value> {
 
 fn link_data(spec: &LegSpec, ad: &Ad) -> Result<Map<String, Value>, Box<LegError>> {
     let mut data = texts(ad, "name", "description");
-    data.insert("link".into(), json!(without_utm(&ad.landing_url).0.as_str()));
+    data.insert("link".into(), json!(link(spec, ad)));
     let image = asset(
         spec,
         ad.asset_ids.first().map_or("", String::as_str),
@@ -125,13 +138,72 @@ fn link_data(spec: &LegSpec, ad: &Ad) -> Result<Map<String, Value>, Box<LegError
     Ok(data)
 }
 
+/// The plan's order of cards is kept: without the switch Meta sorts them by what it expects of them.
+fn carousel(spec: &LegSpec, ad: &Ad) -> Result<Map<String, Value>, Box<LegError>> {
+    let link = link(spec, ad);
+    let of = |texts: &[String], n: usize| texts.get(n).or(texts.first()).cloned();
+    let cards = formats::cards(spec, ad);
+    let texts = [ad.headlines.len(), ad.descriptions.len()];
+    if !formats::CARDS.contains(&cards.len()) || !texts.iter().all(|n| formats::texts_fit(cards.len(), *n)) {
+        return Err(Box::new(LegError::new(
+            ErrorClass::Validation,
+            "meta-carousel",
+            format!(
+                "{}: a carousel has two to ten cards, each with a text or all with one; here are {} cards with {texts:?}",
+                ad.key,
+                cards.len()
+            ),
+            "correct the plan and publish it again",
+        )));
+    }
+    let mut children = Vec::new();
+    for (n, card) in cards.iter().enumerate() {
+        let mut child = Map::new();
+        child.insert("link".into(), json!(link));
+        let still = match card.still {
+            Some(still) => {
+                child.insert("video_id".into(), json!(asset(spec, card.shown, "video_id")?));
+                still
+            }
+            None => card.shown,
+        };
+        child.insert("image_hash".into(), json!(asset(spec, still, "image_hash")?));
+        for (field, texts) in [("name", &ad.headlines), ("description", &ad.descriptions)] {
+            if let Some(text) = of(texts, n) {
+                child.insert(field.into(), json!(text));
+            }
+        }
+        if let Some(kind) = action(ad) {
+            child.insert("call_to_action".into(), json!({ "type": kind }));
+        }
+        children.push(Value::Object(child));
+    }
+    let mut data = Map::new();
+    if let Some(text) = &ad.primary_text {
+        data.insert("message".into(), json!(text));
+    }
+    data.insert("link".into(), json!(link));
+    data.insert("multi_share_optimized".into(), json!(false));
+    data.insert("child_attachments".into(), Value::Array(children));
+    Ok(data)
+}
+
+/// What Meta fills with each product (`{{product.name}}` in the texts). The link is only the end card's: products lead where
+/// their feed says; a button has no `value` here (advantage-catalog-ads/get-started).
+fn template(spec: &LegSpec, ad: &Ad) -> Map<String, Value> {
+    let mut data = texts(ad, "name", "description");
+    data.insert("link".into(), json!(link(spec, ad)));
+    if let Some(kind) = action(ad) {
+        data.insert("call_to_action".into(), json!({ "type": kind }));
+    }
+    data
+}
+
 /// A video needs a thumbnail (100/1443226), and its button is its only link.
 fn video_data(spec: &LegSpec, ad: &Ad) -> Result<Map<String, Value>, Box<LegError>> {
     let of_kind = |kind: &str, fallback: usize| {
-        let known = ad
-            .asset_ids
-            .iter()
-            .find(|id| spec.assets.get(*id).is_some_and(|a| a.kind == kind));
+        let is = |id: &&String| formats::kind(spec, id) == Some(kind);
+        let known = ad.asset_ids.iter().find(is);
         known.or(ad.asset_ids.get(fallback)).map_or("", String::as_str)
     };
     let mut data = texts(ad, "title", "link_description");
@@ -143,11 +215,10 @@ fn video_data(spec: &LegSpec, ad: &Ad) -> Result<Map<String, Value>, Box<LegErro
         "image_hash".into(),
         json!(asset(spec, of_kind("image", 1), "image_hash")?),
     );
-    let link = without_utm(&ad.landing_url).0;
     let kind = action(ad).unwrap_or_else(|| "LEARN_MORE".to_owned());
     data.insert(
         "call_to_action".into(),
-        json!({ "type": kind, "value": { "link": link.as_str() } }),
+        json!({ "type": kind, "value": { "link": link(spec, ad) } }),
     );
     Ok(data)
 }
@@ -159,30 +230,62 @@ fn asset(spec: &LegSpec, id: &str, field: &str) -> Result<String, Box<LegError>>
             ..LegError::new(
                 ErrorClass::AssetMissing,
                 "asset-missing",
-                format!("the asset library has no Meta {field} for {id:?}"),
+                format!("neither the asset library nor the ad account has a Meta {field} for {id:?}"),
                 "upload the creative to Meta by hand and register it in the asset library, then `retry`",
             )
         })
     })
 }
 
-/// What Meta appends to every click. `utm_campaign` is the platform's own id: by macro, which works in link and video
-/// ads on every placement, or literally where the plan asks for it. An ad's id is never known before its creative, so
-/// `utm_content` stays a macro either way.
-fn url_tags(spec: &LegSpec, settings: &Settings) -> String {
-    let campaign = if settings.tracking.as_deref() == Some("injected") {
-        ID_PLACE
-    } else {
-        CAMPAIGN_MACRO
+/// The landing URL without what `url_tags` will add to it: Meta appends them, so that a parameter in both would stand there
+/// twice.
+fn link(spec: &LegSpec, ad: &Ad) -> String {
+    let mut url = without_utm(&ad.landing_url).0;
+    let ours = |pair: &str| {
+        let name = url::form_urlencoded::parse(pair.as_bytes()).next();
+        name.is_some_and(|(name, _)| crm(spec).iter().any(|(ours, _)| *ours == name))
     };
-    let mut tags = format!(
-        "utm_source=facebook&utm_medium=paid_social&utm_campaign={campaign}&utm_content={{{{ad.id}}}}"
-    );
-    for (name, value) in [("kcid", &spec.campaign.crm.kcid), ("kpv", &spec.campaign.crm.kpv)] {
-        if let Some(value) = value {
-            let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-            tags.push_str(&format!("&{name}={encoded}"));
+    if let Some(query) = url.query() {
+        let kept: Vec<&str> = query.split('&').filter(|pair| !ours(pair)).collect();
+        if kept.len() < query.split('&').count() {
+            let kept = kept.join("&");
+            url.set_query((!kept.is_empty()).then_some(kept.as_str()));
         }
+    }
+    url.to_string()
+}
+
+/// The client's own ids, those that the plan gives.
+fn crm(spec: &LegSpec) -> Vec<(&'static str, &str)> {
+    let crm = &spec.campaign.crm;
+    [("kcid", &crm.kcid), ("kpv", &crm.kpv)]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+        .collect()
+}
+
+/// What Meta appends to every click of the creative, its cards' alike.
+///
+/// | format | `utm_campaign` | `utm_content` | why |
+/// |---|---|---|---|
+/// | `single_image`, `single_video`, `carousel` | `{{campaign.id}}` | `{{ad.id}}` | a page post's links are put together when the ad is shown, on every placement |
+/// | `catalog` | the literal id | the ad's own key | a product's link comes from its feed, and the template's braces are the products' own (`{{product.name}}`) |
+/// | any, with `settings.tracking: injected` | the literal id | the ad's own key | the plan asks for it |
+///
+/// Where the campaign's id is literal there is no macro at all: what is not resolved in one place is not in the other. The
+/// campaign exists before its creatives, an ad does not, so its key stands for it.
+fn url_tags(spec: &LegSpec, group: &AdGroup, ad: &Ad, settings: &Settings) -> String {
+    let literal = settings.tracking.as_deref() == Some("injected") || ad.format == formats::CATALOG;
+    let (campaign, content) = if literal {
+        (ID_PLACE, format!("{}_{}", group.key, ad.key))
+    } else {
+        (CAMPAIGN_MACRO, AD_MACRO.to_owned())
+    };
+    let mut tags =
+        format!("utm_source=facebook&utm_medium=paid_social&utm_campaign={campaign}&utm_content={content}");
+    for (name, value) in crm(spec) {
+        let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        tags.push_str(&format!("&{name}={encoded}"));
     }
     tags
 }

@@ -67,13 +67,16 @@ const LATER: &str = "Meta limits how often this may be changed; try again tomorr
 const TERMS: &str = "accept Meta's terms for this in Business settings, then `retry`";
 const CREATIVE: &str = "change the creative, or ask for another review, then `retry`";
 
+const FILE: &str = "register a file that Meta takes in the asset library; it is uploaded then";
+const FETCH: &str = "make the asset's URL one that Meta can fetch, then `retry`";
+
 /// Any subcode.
 const ANY: i64 = -1;
 
 /// The table; the first row that fits decides. Sources: fbdocs error-reference, rate-limiting, the reference pages of the objects
 /// (meta_tiktok_dv360 facts §1.4–1.8).
 const TABLE: &[(i64, i64, Means)] = {
-    use ErrorClass::{Account, Auth, Budget, Policy, Validation};
+    use ErrorClass::{Account, AssetMissing, Auth, Budget, Policy, Validation};
     use Means::{Frozen, Gone, No, Perhaps, Throttled};
     &[
         // Caps on edits: waiting an hour doesn't help (ad-set budget 4 an hour, account spend cap 10 a day).
@@ -214,6 +217,14 @@ const TABLE: &[(i64, i64, Means)] = {
         (ANY, 2_490_427, No(Policy, CREATIVE)),
         (ANY, 2_490_468, No(Policy, CREATIVE)),
         (500, ANY, No(Policy, CREATIVE)),
+        // Uploads (reference/ad-account/advideos, adimages).
+        (389, ANY, No(AssetMissing, FETCH)),
+        (351, ANY, No(AssetMissing, FILE)),
+        (352, ANY, No(AssetMissing, FILE)),
+        (382, ANY, No(AssetMissing, FILE)),
+        (6000, ANY, No(AssetMissing, FILE)),
+        (ANY, 1_487_411, No(AssetMissing, FILE)),
+        (6001, ANY, Perhaps),
         // Frozen: a deleted object takes only a name, an archived one only its deletion.
         (ANY, 1_487_566, Frozen),
         (ANY, 1_487_056, Frozen),

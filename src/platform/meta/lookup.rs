@@ -179,7 +179,7 @@ fn fields_of(kind: &str) -> &'static str {
 }
 
 /// One object by its id; none: it is gone for certain.
-async fn one(session: &Session, id: &str, fields: &str) -> Result<Option<Value>, CallError> {
+pub(super) async fn one(session: &Session, id: &str, fields: &str) -> Result<Option<Value>, CallError> {
     let path = format!("{VERSION}/{id}");
     match get(session, &path, &[("fields", fields.to_owned())]).await {
         Ok(row) => Ok(Some(row)),

@@ -5,7 +5,7 @@
 
 use super::settings::{Settings, settings};
 use super::wire::stamp;
-use super::{audience, creatives};
+use super::{audience, creatives, formats};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::Desired;
 use crate::domain::money::Currency;
@@ -206,6 +206,14 @@ fn campaign(spec: &LegSpec, settings: &Settings) -> Desired {
         MIN_ROAS => "LOWEST_COST_WITH_MIN_ROAS",
         _ => "LOWEST_COST_WITHOUT_CAP",
     };
+    // Sales from a catalog promote it as a whole; which of its products, the ad sets say (#odax-mapping).
+    if shows_products(spec)
+        && spec.campaign.objective == Objective::Sales
+        && let Some(catalog) = catalog_id(spec)
+    {
+        let promoted = json!({ "product_catalog_id": catalog });
+        fields.insert("promoted_object".into(), promoted);
+    }
     fields.insert("bid_strategy".into(), json!(strategy));
     Desired {
         key: "campaign".to_owned(),
@@ -245,7 +253,7 @@ fn ad_set(spec: &LegSpec, group: &AdGroup, settings: &Settings) -> Desired {
             fields.insert(field.into(), json!(value));
         }
     }
-    if let Some(promoted) = promoted_object(campaign.objective, settings) {
+    if let Some(promoted) = promoted_object(spec, settings) {
         fields.insert("promoted_object".into(), promoted);
     }
     if let Some(cap) = &campaign.frequency_cap
@@ -263,6 +271,17 @@ fn ad_set(spec: &LegSpec, group: &AdGroup, settings: &Settings) -> Desired {
         fields: Value::Object(fields),
         switchable: true,
     }
+}
+
+/// Whether the campaign's ads show the products of a catalog.
+pub(super) fn shows_products(spec: &LegSpec) -> bool {
+    let mut ads = spec.campaign.ad_groups.iter().flat_map(|group| &group.ads);
+    ads.any(|ad| ad.format == formats::CATALOG)
+}
+
+/// The catalog that the plan relies on.
+pub(super) fn catalog_id(spec: &LegSpec) -> Option<&str> {
+    spec.catalog.as_ref()?.meta_catalog_id.as_deref()
 }
 
 /// What is optimised for, and where a click leads (reference/ad-campaign-group#odax-mapping).
@@ -305,12 +324,29 @@ pub(super) fn roas_floor(micros: i64) -> Option<i64> {
     (micros % 100 == 0 && (100..=10_000_000).contains(&floor)).then_some(floor)
 }
 
-fn promoted_object(objective: Objective, settings: &Settings) -> Option<Value> {
+/// Of a catalog's products, their set, and for sales the event that counts (advantage-catalog-ads/get-started); a pixel only
+/// where the plan names one, since a catalog has its own.
+fn promoted_products(spec: &LegSpec, settings: &Settings) -> Option<Value> {
+    let mut promoted = json!({ "product_set_id": settings.product_set_id.as_ref()? });
+    if spec.campaign.objective == Objective::Sales {
+        let event = settings.custom_event_type.as_deref().unwrap_or("PURCHASE");
+        promoted["custom_event_type"] = json!(event);
+        if let Some(pixel) = &settings.pixel_id {
+            promoted["pixel_id"] = json!(pixel);
+        }
+    }
+    Some(promoted)
+}
+
+fn promoted_object(spec: &LegSpec, settings: &Settings) -> Option<Value> {
+    if shows_products(spec) {
+        return promoted_products(spec, settings);
+    }
     let event = |default: &str| {
         let event = settings.custom_event_type.as_deref().unwrap_or(default);
         Some(json!({ "pixel_id": settings.pixel_id.as_ref()?, "custom_event_type": event }))
     };
-    match objective {
+    match spec.campaign.objective {
         Objective::Leads => event("LEAD"),
         Objective::Sales => event("PURCHASE"),
         Objective::Engagement => event("CONTENT_VIEW"),

@@ -11,32 +11,42 @@
 //! itself has been seen with the same token.
 
 mod audience;
+mod budgets;
+mod catalog;
 mod check;
 mod creatives;
 mod errors;
+mod formats;
+mod links;
 mod lookup;
 mod mapping;
 mod mutations;
+mod offers;
 mod pace;
 mod reading;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod uploads;
 mod wire;
 
 use super::{
-    AccountFacts, CallError, Done, Found, Goal, Mutation, Op, Platform, Problem, Reading, Session, Traits,
+    AccountFacts, CallError, Done, Found, Goal, Mutation, NotOffered, Op, Platform, Problem, Reading,
+    Session, Traits, Upload, Uploaded,
 };
-use crate::domain::error::LegError;
+use crate::domain::catalog::CatalogHealth;
+use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Desired, Manifest, Serving};
-use crate::domain::spec::LegSpec;
+use crate::domain::plan::{Catalog, Objective};
+use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
 use crate::outbound::pace::Quota;
 use async_trait::async_trait;
 use errors::Call;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The platform's id.
@@ -46,6 +56,8 @@ const VERSION: &str = "/v26.0";
 /// The macro for the campaign's id. Name macros keep what the name was at the first publishing, so ids only
 /// (developers.facebook.com/documentation/ads-commerce/instagram/ads-api/guides/url-tags-for-tracking).
 const CAMPAIGN_MACRO: &str = "{{campaign.id}}";
+/// The same for the ad's own.
+const AD_MACRO: &str = "{{ad.id}}";
 /// How long one call may take.
 const DEADLINE: Duration = Duration::from_secs(45);
 /// How soon to try again when Meta does not know a parent that it has just made.
@@ -78,6 +90,10 @@ impl Platform for Meta {
         &pace::QUOTA
     }
 
+    fn offer(&self, objective: Objective, channel: Option<&str>) -> Result<&'static str, NotOffered> {
+        offers::offer(objective, channel)
+    }
+
     fn check(&self, spec: &LegSpec) -> Vec<Problem> {
         check::check(spec)
     }
@@ -101,9 +117,48 @@ impl Platform for Meta {
 
     async fn probe(&self, session: &Session) -> Result<AccountFacts, CallError> {
         let path = format!("{VERSION}/{}", session.account.account_id);
-        let fields = "account_status,disable_reason,currency,timezone_name,funding_source,balance,spend_cap,amount_spent,user_tasks";
-        let answer = transport::get(session, &path, &[("fields", fields.to_owned())]).await?;
-        reading::facts(&answer)
+        let fields = [("fields", wire::ACCOUNT_FIELDS.to_owned())];
+        let (account, floors) =
+            futures::join!(transport::get(session, &path, &fields), budgets::floors(session),);
+        reading::facts(&account?, floors?.as_ref())
+    }
+
+    async fn catalog_health(
+        &self,
+        session: &Session,
+        catalog: &Catalog,
+    ) -> Result<Option<CatalogHealth>, CallError> {
+        match &catalog.meta_catalog_id {
+            Some(id) => catalog::health(session, id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn catalog_used(&self, spec: &LegSpec) -> Option<String> {
+        let used = mapping::shows_products(spec);
+        mapping::catalog_id(spec).filter(|_| used).map(str::to_owned)
+    }
+
+    fn upload(&self, spec: &LegSpec, asset: &Asset) -> Result<Option<Upload>, Box<LegError>> {
+        uploads::upload(spec, asset)
+    }
+
+    async fn send_upload(
+        &self,
+        session: &Session,
+        upload: &Upload,
+        content: Option<Vec<u8>>,
+    ) -> Result<Uploaded, CallError> {
+        uploads::send(session, upload, content).await
+    }
+
+    async fn find_upload(
+        &self,
+        session: &Session,
+        upload: &Upload,
+        refs: Option<&BTreeMap<String, String>>,
+    ) -> Result<Uploaded, CallError> {
+        uploads::find(session, upload, refs).await
     }
 
     fn account_mutations(&self, _account: &Account, _facts: &AccountFacts) -> Vec<Mutation> {
@@ -169,7 +224,7 @@ impl Platform for Meta {
 /// A refusal that is none: what was asked for is so already. And one that is not for good: Meta may not know a parent for a
 /// moment after it was made (facebook-nodejs-business-sdk#5).
 async fn excused(session: &Session, mutation: &Mutation, error: CallError) -> Result<Done, CallError> {
-    let CallError::Refused(refusal) = &error else {
+    let CallError::Refused(refusal) = error else {
         return Err(error);
     };
     let off = matches!(
@@ -187,7 +242,11 @@ async fn excused(session: &Session, mutation: &Mutation, error: CallError) -> Re
             why: format!("Meta does not know the parent yet: {}", refusal.message),
             after: Some(LAG),
         }),
-        _ => Err(error),
+        // What the platform's limit is stands in no error of its.
+        _ if refusal.class == ErrorClass::Budget => Err(CallError::Refused(
+            budgets::explained(session, mutation, refusal).await,
+        )),
+        _ => Err(CallError::Refused(refusal)),
     }
 }
 

@@ -1,9 +1,8 @@
 //! What Meta shows → the normal form in which `mapping` desires. Pure.
 
-use super::audience;
 use super::creatives::ID_PLACE;
-use super::mapping::decimals;
 use super::wire::{integer, utc};
+use super::{audience, budgets, links};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Manifest, Serving};
 use crate::domain::money::{Currency, Money};
@@ -11,8 +10,8 @@ use crate::domain::tracking::Observed;
 use crate::platform::{AccountFacts, CallError, Eligibility, Found, Reading, Seen};
 use serde_json::{Map, Value, json};
 
-/// The account's facts (reference/ad-account: `account_status`, `disable_reason`).
-pub(super) fn facts(account: &Value) -> Result<AccountFacts, CallError> {
+/// The account's facts (reference/ad-account: `account_status`, `disable_reason`), with Meta's list of smallest budgets.
+pub(super) fn facts(account: &Value, floors: Option<&Value>) -> Result<AccountFacts, CallError> {
     let text = |name: &str| account.get(name).and_then(Value::as_str).unwrap_or_default();
     let unreadable = |what: &str| CallError::Unavailable {
         why: format!("Meta's answer about the account has no usable {what}"),
@@ -24,13 +23,17 @@ pub(super) fn facts(account: &Value) -> Result<AccountFacts, CallError> {
         .get("account_status")
         .and_then(integer)
         .ok_or_else(|| unreadable("account_status"))?;
+    let disabled = account.get("disable_reason").and_then(integer).unwrap_or(0);
     let mut problems = Vec::new();
     match status {
-        // Delivery is possible in 1 (active), 8 (pending settlement) and 9 (in grace period) only.
-        1 | 8 | 9 => {}
-        3 => problems.push(LegError::payer("meta", "the ad account is unsettled")),
+        1 => {}
+        // In 8 and 9 ads are still delivered, until the payer's time is over: no time to launch more.
+        3 | 8 | 9 => problems.push(LegError {
+            platform_code: Some(format!("account_status {status}")),
+            ..LegError::payer("meta", format!("the ad account is {}", status_name(status)))
+        }),
         other => problems.push(LegError {
-            platform_code: Some(format!("account_status {other}")),
+            platform_code: Some(format!("account_status {other}, disable_reason {disabled}")),
             ..LegError::new(
                 ErrorClass::Account,
                 "meta-account",
@@ -39,7 +42,7 @@ pub(super) fn facts(account: &Value) -> Result<AccountFacts, CallError> {
             )
         }),
     }
-    if account.get("disable_reason").and_then(integer) == Some(3) {
+    if disabled == 3 {
         problems.push(LegError::payer(
             "meta",
             "the ad account was disabled for a risky payment",
@@ -55,8 +58,8 @@ pub(super) fn facts(account: &Value) -> Result<AccountFacts, CallError> {
         currency,
         timezone,
         auto_tagging: None,
-        minimum_daily: None,
-        spendable: None,
+        minimum_daily: budgets::minimum(account, floors, currency),
+        spendable: left(account, currency),
         catalogs: Vec::new(),
         problems,
     })
@@ -69,8 +72,7 @@ fn spent_up(account: &Value, currency: Currency) -> Option<LegError> {
     if cap <= 0 || spent < cap {
         return None;
     }
-    let unit = 10_i64.pow(6 - decimals(currency));
-    let amount = Money::from_micros(cap.checked_mul(unit)?, currency).to_string();
+    let amount = budgets::money(cap, currency)?.to_string();
     Some(LegError {
         platform_limit: Some(amount.clone()),
         ..LegError::new(
@@ -80,6 +82,14 @@ fn spent_up(account: &Value, currency: Currency) -> Option<LegError> {
             "raise or reset the account's spend cap in Meta, then `resume`",
         )
     })
+}
+
+/// What the account's own cap leaves; none: there is no cap.
+fn left(account: &Value, currency: Currency) -> Option<Money> {
+    let minor = |name: &str| account.get(name).and_then(integer);
+    let cap = minor("spend_cap").filter(|cap| *cap > 0)?;
+    let left = cap.checked_sub(minor("amount_spent")?)?;
+    budgets::money(left.max(0), currency)
 }
 
 /// The token may read the account and not advertise with it (reference/ad-account: `user_tasks`).
@@ -101,6 +111,9 @@ fn powerless(account: &Value) -> Option<LegError> {
 fn status_name(status: i64) -> &'static str {
     match status {
         2 => "disabled",
+        3 => "unsettled",
+        8 => "waiting for a settlement",
+        9 => "in its grace period for a payment",
         7 => "under risk review",
         100 => "about to be closed",
         101 => "closed",
@@ -213,33 +226,21 @@ fn key_of<'m>(manifest: &'m Manifest, id: &str) -> Option<&'m str> {
     Some(&object.key)
 }
 
-/// Every ad that is there shows what its clicks carry, whether or not its creative is one of ours. Tracking stands in
-/// `url_tags`, and a `utm_` in the link itself would double it.
+/// Every ad that is there shows what its clicks carry, whether or not its creative is one of ours: each link with the tags, so
+/// that a `utm_` in the link itself shows as doubled.
 fn observed(ad: &Value, manifest: &Manifest) -> Vec<Observed> {
     let creative = ad.get("creative").unwrap_or(&Value::Null);
     let object = key_of(manifest, text(creative, "id"))
         .or_else(|| key_of(manifest, text(ad, "id")))
         .unwrap_or_else(|| text(ad, "name"));
-    let mut places = vec![Observed {
-        object: object.to_owned(),
-        field: "url_tags".to_owned(),
-        value: text(creative, "url_tags").to_owned(),
-    }];
-    let story = creative.get("object_story_spec");
-    for pointer in ["/link_data/link", "/video_data/call_to_action/value/link"] {
-        let link = story
-            .and_then(|s| s.pointer(pointer))
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        if link.to_ascii_lowercase().contains("utm_") {
-            places.push(Observed {
-                object: object.to_owned(),
-                field: pointer.to_owned(),
-                value: link.to_owned(),
-            });
-        }
-    }
-    places
+    links::of(creative)
+        .into_iter()
+        .map(|(field, value)| Observed {
+            object: object.to_owned(),
+            field,
+            value,
+        })
+        .collect()
 }
 
 /// Budgets and bids as integers, times in UTC, the injected id as its place, a creative by its key: comparable with what
@@ -261,6 +262,7 @@ fn normal(kind: &str, row: &Value, manifest: &Manifest) -> Value {
                 let id = text(value, "id");
                 json!(key_of(manifest, id).unwrap_or(id))
             }
+            ("adcreative", "object_story_spec") => cards(value),
             ("adcreative", "url_tags") => {
                 let campaign = manifest.campaign_id().unwrap_or_default();
                 let tags = value.as_str().unwrap_or_default();
@@ -274,6 +276,25 @@ fn normal(kind: &str, row: &Value, manifest: &Manifest) -> Value {
         normal.insert(name.clone(), value);
     }
     Value::Object(normal)
+}
+
+/// The cards of a carousel with only what we say of them: Meta fills in captions and pictures by itself.
+fn cards(story: &Value) -> Value {
+    const OURS: [&str; 6] = [
+        "link",
+        "image_hash",
+        "video_id",
+        "name",
+        "description",
+        "call_to_action",
+    ];
+    let mut story = story.clone();
+    if let Some(Value::Array(cards)) = story.pointer_mut("/link_data/child_attachments") {
+        for card in cards.iter_mut().filter_map(Value::as_object_mut) {
+            card.retain(|name, _| OURS.contains(&name.as_str()));
+        }
+    }
+    story
 }
 
 /// A list of names in order, without `NONE`.
@@ -332,13 +353,69 @@ fn words(row: &Value, name: &str) -> Option<String> {
     Some(text.chars().take(1000).collect())
 }
 
+/// `ad_review_feedback` as sentences: `{global: {policy: text}, placement_specific: {instagram: {policy: text}}}`.
+fn feedback(ad: &Value) -> Option<String> {
+    let feedback = ad.get("ad_review_feedback")?;
+    let mut all = Vec::new();
+    let mut policies = |place: Option<&str>, map: &Value| {
+        for (policy, text) in map.as_object().into_iter().flatten() {
+            let place = place.map_or(String::new(), |place| format!("{place}: "));
+            let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
+            all.push(format!("{place}{policy}: {text}"));
+        }
+    };
+    if let Some(global) = feedback.get("global") {
+        policies(None, global);
+    }
+    let places = feedback.get("placement_specific").and_then(Value::as_object);
+    for (place, map) in places.into_iter().flatten() {
+        policies(Some(place), map);
+    }
+    let text: String = all.join("; ").chars().take(1000).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// `issues_info` as sentences.
+fn issue_texts(row: &Value) -> Option<String> {
+    let issues = row.get("issues_info").and_then(Value::as_array)?;
+    let told: Vec<String> = issues
+        .iter()
+        .map(|issue| {
+            let summary = text(issue, "error_summary");
+            match text(issue, "error_message") {
+                "" => summary.to_owned(),
+                message => format!("{summary}: {message}"),
+            }
+        })
+        .filter(|told| !told.is_empty())
+        .collect();
+    let told: String = told.join("; ").chars().take(1000).collect();
+    (!told.is_empty()).then_some(told)
+}
+
+fn issue_code(row: &Value) -> Option<String> {
+    let code = row.pointer("/issues_info/0/error_code").and_then(integer)?;
+    Some(code.to_string())
+}
+
+fn said(name: &str, what: &str, told: Option<&String>) -> String {
+    match told {
+        Some(told) => format!("Meta {what} {name}: {told}"),
+        None => format!("Meta {what} {name}"),
+    }
+}
+
 fn disapproval(ad: &Value) -> LegError {
+    let told = feedback(ad).or_else(|| issue_texts(ad));
     LegError {
+        platform_code: issue_code(ad),
         platform_message: words(ad, "ad_review_feedback").or_else(|| words(ad, "issues_info")),
+        // Meta reviews again where one asks it to; it exempts nobody.
+        exemptible: Some(false),
         ..LegError::new(
             ErrorClass::Policy,
             "meta-disapproved",
-            format!("Meta disapproved {}", text(ad, "name")),
+            said(text(ad, "name"), "disapproved", told.as_ref()),
             "change the creative, or ask for another review in Meta's account quality page, then `retry`",
         )
     }
@@ -346,11 +423,12 @@ fn disapproval(ad: &Value) -> LegError {
 
 fn issues(ad: &Value) -> LegError {
     LegError {
+        platform_code: issue_code(ad),
         platform_message: words(ad, "issues_info"),
         ..LegError::new(
             ErrorClass::Validation,
             "meta-issues",
-            format!("Meta does not deliver {}", text(ad, "name")),
+            said(text(ad, "name"), "does not deliver", issue_texts(ad).as_ref()),
             "mend what Meta names, then `retry`",
         )
     }

@@ -31,6 +31,8 @@ pub(super) struct Settings {
     pub(super) application_id: Option<String>,
     /// Its store page.
     pub(super) object_store_url: Option<String>,
+    /// The products that catalog ads show.
+    pub(super) product_set_id: Option<String>,
     /// Meta's own language ids.
     pub(super) locales: Vec<u32>,
     /// `macro` (default) or `injected`: the literal campaign id in `utm_campaign`.
@@ -48,6 +50,7 @@ const KNOWN: &[&str] = &[
     "custom_event_type",
     "application_id",
     "object_store_url",
+    "product_set_id",
     "locales",
     "tracking",
 ];

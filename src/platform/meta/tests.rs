@@ -1,5 +1,7 @@
 //! The contract's example plan as Meta sees it, and every step towards every goal.
 
+mod formats;
+
 use super::reading::{self, Rows};
 use super::{Meta, mapping, mutations};
 use crate::domain::error::ErrorClass;
@@ -11,7 +13,7 @@ use crate::platform::{Eligibility, Goal, Mutation, Op, Platform};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn spec() -> LegSpec {
+pub(super) fn spec() -> LegSpec {
     let plan: Value = serde_json::from_str(include_str!("../../../schemas/examples/plan.approved.json"))
         .expect("the example");
     let mut spec = example(&plan);
@@ -402,6 +404,25 @@ fn read_back(manifest: &Manifest, desired: &[Desired], tags: &str) -> crate::pla
     reading::reading(manifest, &shown)
 }
 
+/// What Meta would show of a leg with one ad and this creative.
+fn read_back_rows(manifest: &Manifest, desired: &[Desired], creative: &Value) -> Rows {
+    let row = |n: usize| {
+        let mut row = desired[n].fields.clone();
+        row["id"] = json!(manifest.objects[n].remote_id);
+        row["status"] = json!("PAUSED");
+        row
+    };
+    let (mut creative, mut ad) = (creative.clone(), row(3));
+    creative["id"] = json!(manifest.objects[2].remote_id);
+    ad["creative"] = creative;
+    Rows {
+        campaign: Some(row(0)),
+        ad_sets: vec![row(1)],
+        ads: vec![ad],
+        ..Rows::default()
+    }
+}
+
 #[test]
 fn what_meta_shows_equals_what_was_desired() {
     let spec = spec();
@@ -497,6 +518,10 @@ fn every_objective_is_told_to_meta_as_its_table_wants() {
         }
         settings.insert("application_id".to_owned(), json!("88"));
         settings.insert("object_store_url".to_owned(), json!("https://store.example/app"));
+        if objective == Objective::App {
+            let store = "https://store.example/app".parse().expect("a URL");
+            spec.campaign.ad_groups[0].ads[0].landing_url = store;
+        }
         assert_eq!(Meta.check(&spec), [], "{objective:?}");
         let ad_set = mapping::desire(&spec).expect("desired").swap_remove(1).fields;
         assert_eq!(ad_set["optimization_goal"], goal, "{objective:?}");
@@ -552,7 +577,7 @@ fn problems_are_all_named_with_their_place() {
     let mut bad = spec();
     bad.campaign.settings.remove("dsa_payor");
     bad.campaign.bidding.strategy = "cost_cap".to_owned();
-    bad.campaign.ad_groups[0].ads[0].format = "carousel".to_owned();
+    bad.campaign.ad_groups[0].ads[0].format = "slideshow".to_owned();
     let pointers: Vec<String> = Meta.check(&bad).into_iter().map(|p| p.pointer).collect();
     assert_eq!(
         pointers,
@@ -577,7 +602,7 @@ fn an_account_that_cannot_pay_is_the_agencys_matter() {
         for (name, value) in extra.as_object().expect("fields") {
             account[name] = value.clone();
         }
-        reading::facts(&account).expect("facts").problems
+        reading::facts(&account, None).expect("facts").problems
     };
     assert_eq!(facts(json!({})), []);
     let unsettled = facts(json!({ "account_status": 3 }));
@@ -593,9 +618,68 @@ fn an_account_that_cannot_pay_is_the_agencys_matter() {
     );
     let capped = facts(json!({ "spend_cap": "100050", "amount_spent": "100050" }));
     assert_eq!(capped[0].platform_limit.as_deref(), Some("1000.50 EUR"));
+    for (status, alert) in [(8, true), (9, true), (2, false)] {
+        let problem = facts(json!({ "account_status": status, "disable_reason": 1 })).remove(0);
+        assert_eq!(problem.alert_code.is_some(), alert, "{status}");
+        assert!(
+            problem
+                .platform_code
+                .is_some_and(|code| code.contains(&status.to_string()))
+        );
+    }
+    let risky = facts(json!({ "account_status": 2, "disable_reason": 3 }));
+    assert!(
+        risky
+            .iter()
+            .any(|p| p.alert_code.as_deref() == Some("PRE-META-PAYER"))
+    );
     assert_eq!(facts(json!({ "spend_cap": "0", "amount_spent": "5" })), []);
     assert_eq!(
         facts(json!({ "user_tasks": ["ANALYZE"] }))[0].class,
         ErrorClass::Auth
     );
+}
+
+#[test]
+fn what_an_account_may_spend_is_told_exactly() {
+    let facts = |currency: &str, cap: &str, spent: &str| {
+        let account = json!({ "account_status": 1, "currency": currency, "timezone_name": "Asia/Tokyo", "funding_source": "1",
+            "spend_cap": cap, "amount_spent": spent, "min_daily_budget": 130 });
+        let facts = reading::facts(&account, None).expect("facts");
+        let text = |m: Option<crate::domain::money::Money>| m.map(|m| m.to_string());
+        (text(facts.minimum_daily), text(facts.spendable))
+    };
+    let told = |least: &str, left: Option<&str>| (Some(least.to_owned()), left.map(str::to_owned));
+    assert_eq!(facts("EUR", "100050", "99"), told("1.30 EUR", Some("999.51 EUR")));
+    assert_eq!(facts("JPY", "100050", "99"), told("130 JPY", Some("99951 JPY")));
+    assert_eq!(facts("EUR", "0", "99"), told("1.30 EUR", None), "no cap");
+    assert_eq!(
+        facts("EUR", "5", "9"),
+        told("1.30 EUR", Some("0.00 EUR")),
+        "overdrawn"
+    );
+}
+
+#[test]
+fn metas_own_words_stand_in_a_disapproval() {
+    let spec = spec();
+    let (_, manifest) = all_made(&spec, Serving::Paused);
+    let ad = json!({ "id": "103", "name": "the ad", "status": "ACTIVE", "effective_status": "DISAPPROVED",
+        "ad_review_feedback": { "global": { "Cryptocurrency": "Not without permission." },
+            "placement_specific": { "instagram": { "Nudity": "Not there." } } },
+        "issues_info": [{ "level": "AD", "error_code": 1815869, "error_summary": "Ad disapproved" }] });
+    let rows = Rows {
+        campaign: Some(json!({ "id": "100", "status": "ACTIVE" })),
+        ads: vec![ad],
+        ..Rows::default()
+    };
+    let Eligibility::Disapproved(finding) = reading::reading(&manifest, &rows).eligibility else {
+        panic!("a disapproval");
+    };
+    assert_eq!(
+        finding.message,
+        "Meta disapproved the ad: Cryptocurrency: Not without permission.; instagram: Nudity: Not there."
+    );
+    assert_eq!(finding.platform_code.as_deref(), Some("1815869"));
+    assert_eq!(finding.exemptible, Some(false));
 }

@@ -2,19 +2,22 @@
 
 use serde_json::Value;
 
+/// What an account is probed with.
+pub(super) const ACCOUNT_FIELDS: &str = "account_status,disable_reason,currency,timezone_name,funding_source,balance,\
+    spend_cap,amount_spent,min_daily_budget,user_tasks";
 /// What a campaign is read with.
 pub(super) const CAMPAIGN_FIELDS: &str = "id,name,objective,status,effective_status,special_ad_categories,\
-    special_ad_category_country,daily_budget,lifetime_budget,bid_strategy,issues_info";
+    special_ad_category_country,daily_budget,lifetime_budget,bid_strategy,promoted_object,issues_info";
 /// What an ad set is read with.
 pub(super) const AD_SET_FIELDS: &str = "id,name,status,effective_status,campaign_id,billing_event,optimization_goal,\
     destination_type,targeting,start_time,end_time,bid_amount,bid_constraints,dsa_beneficiary,dsa_payor,promoted_object,\
     frequency_control_specs";
 /// What an ad is read with; its creative comes along.
 pub(super) const AD_FIELDS: &str = "id,name,status,effective_status,adset_id,ad_review_feedback,issues_info,\
-    creative{id,name,object_story_spec,url_tags}";
+    creative{id,name,object_story_spec,url_tags,product_set_id}";
 
 /// What a creative is read with when it comes with no ad.
-pub(super) const CREATIVE_FIELDS: &str = "id,name,status,object_story_spec,url_tags";
+pub(super) const CREATIVE_FIELDS: &str = "id,name,status,object_story_spec,url_tags,product_set_id";
 
 /// A body as form fields: scalars as they are, the rest as JSON.
 pub(super) fn form(body: &Value) -> Vec<(String, String)> {

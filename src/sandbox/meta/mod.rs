@@ -6,9 +6,11 @@
 mod accounts;
 mod api;
 mod batch;
+mod catalogs;
 mod creatives;
 mod errors;
 mod lists;
+mod media;
 mod params;
 mod render;
 mod rules;
@@ -55,6 +57,8 @@ const EDGES: &[(&str, &str)] = &[
     ("adcreatives", "adcreative"),
     ("ads", "ad"),
     ("adlabels", "adlabel"),
+    ("adimages", "adimage"),
+    ("advideos", "advideo"),
 ];
 
 /// The edge that a kind lives on; for an account, its own name.
@@ -262,6 +266,8 @@ fn on_account(
             }]}))
         }
         ("GET", ["insights"]) => ok(lists::insights(world, handle, params)?),
+        ("GET", ["adimages"]) => ok(media::list(world, account, "adimage", params)?),
+        ("GET", ["advideos"]) => ok(media::list(world, account, "advideo", params)?),
         ("GET", [edge]) => {
             let (edge, scope) = match edge.strip_suffix("bylabels") {
                 Some(edge) => (edge, Scope::Labelled),
@@ -269,6 +275,15 @@ fn on_account(
             };
             let kind = kind_of(edge).ok_or_else(missing)?;
             ok(lists::list(world, account, kind, &scope, params, &here(call))?)
+        }
+        ("POST", [edge @ ("adimages" | "advideos")]) => {
+            let add = if *edge == "adimages" {
+                media::add_image
+            } else {
+                media::add_video
+            };
+            let (value, effect) = add(world, account, params)?;
+            Ok(Answer::json(200, &value).with_effect(effect))
         }
         ("POST", [edge]) => {
             let kind = kind_of(edge).ok_or_else(missing)?;
@@ -289,6 +304,12 @@ fn on_object(
 ) -> Result<Answer, Fault> {
     let verb = method.to_lowercase();
     let missing = || Fault::missing(node, &verb);
+    if method == "GET"
+        && world.store.find(NAME, node).is_none()
+        && let Some(answer) = catalogs::answer(world, node, rest, params)
+    {
+        return Ok(Answer::json(200, &answer?));
+    }
     let handle: Handle = world.store.find(NAME, node).ok_or_else(missing)?;
     let (kind, account) = (
         world.store.get(handle).kind,

@@ -4,6 +4,7 @@
 
 use super::api::Api;
 use super::errors::Fault;
+use super::media;
 use super::status::effective;
 use super::{NAME, edge_of};
 use crate::sandbox::store::{Handle, Object};
@@ -135,6 +136,7 @@ fn field_value(
                 json!({"global": {"Unacceptable Business Practices": "The ad does not follow the policies."}})
             })
         }
+        ("advideo", "status") => Some(json!({"video_status": media::status(world, handle)})),
         (_, "adlabels") => object
             .fields
             .get("adlabels")
@@ -142,6 +144,27 @@ fn field_value(
         _ => object.fields.get(name).cloned(),
     };
     Ok(value)
+}
+
+/// A value that is no object of the store, with the fields asked for; its id is always there.
+pub(super) fn picked(table: &str, value: &Map<String, Value>, asked: &[Asked]) -> Result<Value, Fault> {
+    let mut out = Map::new();
+    for field in asked {
+        if !Api::get().has("fields", table, &field.name) {
+            let message = format!(
+                "(#100) Tried accessing nonexisting field ({}) on node type ({table})",
+                field.name
+            );
+            return Err(Fault::new(100, message));
+        }
+        if let Some(value) = value.get(&field.name) {
+            out.insert(field.name.clone(), value.clone());
+        }
+    }
+    if let Some(id) = value.get("id") {
+        out.insert("id".into(), id.clone());
+    }
+    Ok(Value::Object(out))
 }
 
 /// Which kind an edge holds below an object, where it can be asked for as a field.

@@ -231,6 +231,7 @@ pub(super) fn adset(context: &Context<'_>, fields: &Params) -> Result<(), Fault>
     if goal == "OFFSITE_CONVERSIONS" && !fields.contains_key("promoted_object") {
         return Err(Fault::required("promoted_object"));
     }
+    promoted(fields, campaign)?;
     if let Some(caps) = fields.get("frequency_control_specs").and_then(Value::as_array)
         && !caps.is_empty()
         && !matches!(goal, "REACH" | "THRUPLAY")
@@ -241,6 +242,36 @@ pub(super) fn adset(context: &Context<'_>, fields: &Params) -> Result<(), Fault>
         ));
     }
     targeting(context, fields)
+}
+
+/// What an ad set promotes, with fields and events that there are; of an app both its id and its store page; of products only
+/// what the campaign's catalog has: <https://developers.facebook.com/docs/marketing-api/reference/ad-promoted-object>.
+fn promoted(fields: &Params, campaign: &Object) -> Result<(), Fault> {
+    let wrong = |why: &str| Err(Fault::invalid("promoted_object", why));
+    let promoted = fields.get("promoted_object").and_then(Value::as_object);
+    if let Some(promoted) = promoted {
+        if let Some(unknown) = promoted
+            .keys()
+            .find(|k| !Api::get().has("nested", "promoted_object", k))
+        {
+            return wrong(&format!("unknown field {unknown}"));
+        }
+        let event = promoted.get("custom_event_type").and_then(Value::as_str);
+        if event.is_some_and(|event| !Api::get().has("enum", "custom_event_type", event)) {
+            return wrong("custom_event_type is not one of its values");
+        }
+    }
+    let has = |name: &str| promoted.is_some_and(|p| p.contains_key(name));
+    if campaign.text("objective") == "OUTCOME_APP_PROMOTION"
+        && !(has("application_id") && has("object_store_url"))
+    {
+        return wrong("an app is promoted by application_id and object_store_url");
+    }
+    let catalog = campaign.fields.get("promoted_object");
+    if catalog.is_some_and(|p| p.get("product_catalog_id").is_some()) && !has("product_set_id") {
+        return wrong("a campaign that promotes a catalog has ad sets with a product_set_id");
+    }
+    Ok(())
 }
 
 fn budget(context: &Context<'_>, fields: &Params, campaign: &Object) -> Result<(), Fault> {

@@ -1,5 +1,7 @@
 //! The rules bite: what Meta refuses is refused, what it accepts is there afterwards.
 
+mod creatives;
+
 use super::*;
 use axum::http::HeaderMap;
 

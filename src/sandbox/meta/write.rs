@@ -47,7 +47,7 @@ fn options(params: &Params) -> Result<(bool, bool), Fault> {
 }
 
 /// Whether an account can be written to at all.
-fn open(world: &World, account: &str) -> Result<(), Fault> {
+pub(super) fn open(world: &World, account: &str) -> Result<(), Fault> {
     let status = accounts::fields(world, account)
         .and_then(|f| f.get("account_status"))
         .and_then(Value::as_u64);
@@ -133,7 +133,8 @@ fn note_labels(world: &mut World, handle: Handle) {
     }
 }
 
-fn make(
+/// Makes an object, by whatever rules it was found fit.
+pub(super) fn make(
     world: &mut World,
     account: &str,
     kind: &'static str,
@@ -240,7 +241,7 @@ fn create_checked(
             fields.insert("campaign_id".into(), campaign.into());
         }
         "adcreative" => {
-            creatives::creative(fields)?;
+            creatives::creative(world, fields)?;
             fields.entry("status").or_insert_with(|| "ACTIVE".into());
         }
         _ if text(fields, "name").is_empty() => return Err(Fault::required("name")),

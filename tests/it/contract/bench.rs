@@ -37,7 +37,13 @@ pub struct Leg {
 }
 
 impl Bench {
+    /// Without quotas, as the sandbox has none unless a test asks for them.
     pub async fn start(platform: Arc<dyn Platform>) -> Self {
+        Self::paced(platform, 1_000_000).await
+    }
+
+    /// Taking so much of the platform's quota, in percent.
+    pub async fn paced(platform: Arc<dyn Platform>, percent: u32) -> Self {
         let sandbox = sandbox::start(Options {
             listen: ([127, 0, 0, 1], 0).into(),
             latency_ms: 0,
@@ -49,8 +55,7 @@ impl Bench {
         write_credentials(credentials.path());
         let outbound =
             Outbound::new(credentials.path().to_owned(), sandbox.url("oauth/token")).expect("an HTTP client");
-        // The sandbox has no quotas unless a test asks for them.
-        let outbound = outbound.paced(BTreeMap::from([(platform.name().to_owned(), 1_000_000)]));
+        let outbound = outbound.paced(BTreeMap::from([(platform.name().to_owned(), percent)]));
         let tenant: Tenant = serde_json::from_value(plans::tenant()).expect("the contract's tenant");
         let account = tenant.accounts[platform.name()].clone();
         let session = Session {
@@ -101,6 +106,13 @@ impl Bench {
         answer["requests"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Everything that the platform holds.
+    pub async fn objects(&self) -> Vec<Value> {
+        let path = format!("objects?vendor={}", self.platform.name());
+        let answer = self.control(reqwest::Method::GET, &path, None).await;
+        answer["objects"].as_array().cloned().unwrap_or_default()
+    }
+
     /// Names that more than one object of a kind bears below one parent.
     pub async fn duplicates(&self) -> Vec<String> {
         let path = format!("objects?vendor={}", self.platform.name());
@@ -124,7 +136,13 @@ impl Bench {
 
     /// The example plan's leg for this platform, under a version of its own.
     pub async fn leg(&self, version: &str) -> Leg {
-        let mut spec = self.spec(version);
+        self.leg_of(plans::only(plans::plan(version), self.platform.name()))
+            .await
+    }
+
+    /// The leg of a plan that has only one.
+    pub async fn leg_of(&self, plan: Value) -> Leg {
+        let mut spec = self.spec(&plan);
         let library = self.sandbox.url("assets");
         for id in spec
             .asset_ids()
@@ -154,11 +172,10 @@ impl Bench {
         self.with(spec, facts)
     }
 
-    fn spec(&self, version: &str) -> LegSpec {
-        let plan = plans::only(plans::plan(version), self.platform.name());
-        let plan = wire::plan::parse(&plan).expect("the example is valid");
+    fn spec(&self, plan: &Value) -> LegSpec {
+        let plan = wire::plan::parse(plan).expect("the plan is valid");
         let spec = leg_specs(&plan, "does_not_contain").remove(0);
-        assert_eq!(self.platform.check(&spec), [], "the example is fine");
+        assert_eq!(self.platform.check(&spec), [], "the plan is fine");
         spec
     }
 

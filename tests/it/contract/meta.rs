@@ -2,9 +2,13 @@
 //! cannot be changed, two ways of tracking, a signature on each call.
 
 use super::bench::{Bench, Leg};
+use campaign_execution::domain::catalog::Severity;
+use campaign_execution::domain::error::ErrorClass;
 use campaign_execution::domain::manifest::Serving;
+use campaign_execution::domain::plan::Catalog;
+use campaign_execution::domain::spec::Asset;
 use campaign_execution::domain::{ids::LogicalKey, tracking};
-use campaign_execution::platform::{self, CallError, Goal};
+use campaign_execution::platform::{self, CallError, Goal, Uploaded};
 use serde_json::json;
 use std::time::Duration;
 
@@ -129,4 +133,120 @@ async fn an_ad_group_that_is_gone_from_the_plan_stops_and_may_come_back() {
     let found = bench.find(&leg, &mutation.objects).await;
     assert_eq!(found.len(), 1, "the archived one gave up its name: {found:?}");
     assert_ne!(found[0].remote_id, first_id);
+}
+
+/// A budget below the floor is refused with what the plan asks for beside what Meta allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_too_low_is_told_beside_the_limit() {
+    let bench = bench().await;
+    let mut leg = bench.leg("meta.1").await;
+    bench
+        .world(&json!({ "accounts": { "meta/42": { "minimum_daily_budget": 900_000 } } }))
+        .await;
+    let Err(CallError::Refused(error)) = bench.reach(Goal::Built, &mut leg).await else {
+        panic!("a refusal");
+    };
+    assert_eq!(error.plan_amount.as_deref(), Some("120.00 EUR"));
+    assert_eq!(error.platform_limit.as_deref(), Some("9000.00 EUR"));
+    let facts = bench.platform.probe(&bench.session).await.expect("a probe");
+    assert_eq!(
+        facts.minimum_daily.map(|m| m.to_string()).as_deref(),
+        Some("9000.00 EUR")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_is_asked_about_and_what_is_critical_is_told() {
+    let bench = bench().await;
+    let catalog: Catalog =
+        serde_json::from_value(json!({ "merchant_account": null, "meta_catalog_id": "900001",
+        "tiktok_catalog_id": null, "tiktok_bc_id": null, "countries": [], "max_critical": 0 }))
+        .expect("a catalog");
+    let health = async || {
+        let health = bench.platform.catalog_health(&bench.session, &catalog).await;
+        health.map(|h| h.expect("the plan names one"))
+    };
+    assert_eq!(health().await.expect("well").findings, []);
+    for (state, products, whole) in [
+        (json!({ "critical": 3, "warning": 2 }), 3, 0),
+        (json!({ "feed": "failed" }), 0, 1),
+        (json!({ "feed": "empty" }), 0, 1),
+        (json!({ "feed": "old" }), 0, 1),
+        (json!({ "products": 0, "feed": "none" }), 0, 1),
+        (
+            json!({ "diagnostics": [{ "type": "POLICY_VIOLATION", "severity": "MUST_FIX", "title": "Policy",
+                "affected_entity": "product_item", "number_of_affected_items": 4, "affected_channels": ["da"] }] }),
+            4,
+            0,
+        ),
+    ] {
+        bench
+            .world(&json!({ "catalogs": { "meta/900001": state } }))
+            .await;
+        let health = health().await.expect("told");
+        assert_eq!(
+            (
+                health.products(Severity::Critical),
+                health.whole(Severity::Critical)
+            ),
+            (products, whole),
+            "{state}: {health:?}"
+        );
+    }
+    bench
+        .world(&json!({ "catalogs": { "meta/900001": { "state": "no_access" } } }))
+        .await;
+    assert!(matches!(health().await, Err(CallError::Refused(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_video_that_cannot_be_made_ready_is_a_missing_asset() {
+    let bench = bench().await;
+    let leg = bench.leg("meta.1").await;
+    let asset: Asset = serde_json::from_value(
+        json!({ "asset_id": "clip-broken", "kind": "video", "mime_type": "video/mp4",
+        "sha256": "ab", "url": "https://assets.example/clip", "platform_refs": {} }),
+    )
+    .expect("an asset");
+    let upload = bench
+        .platform
+        .upload(&leg.spec, &asset)
+        .expect("fine")
+        .expect("an upload");
+    let sent = bench.platform.send_upload(&bench.session, &upload, None).await;
+    assert!(matches!(sent, Ok(Uploaded::Processing { .. })), "{sent:?}");
+    bench.world(&json!({ "policy_finding": ["clip-broken"] })).await;
+    let found = bench.platform.find_upload(&bench.session, &upload, None).await;
+    assert!(
+        matches!(&found, Err(CallError::Refused(e)) if e.class == ErrorClass::AssetMissing),
+        "{found:?}"
+    );
+}
+
+/// With the quota on, legs are built one after the other without Meta having to throttle once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pace_keeps_within_the_points_of_an_app_with_limited_access() {
+    let bench = Bench::paced(platform::by_name("meta").expect("the adapter"), 6000).await;
+    bench
+        .world(&json!({ "quota_speed": 60, "accounts": { "meta/42": { "tier": "development_access" } } }))
+        .await;
+    let began = std::time::Instant::now();
+    for n in 0..3 {
+        let mut leg = bench.leg(&format!("meta.{n}")).await;
+        loop {
+            match bench.reach(Goal::Built, &mut leg).await {
+                Ok(_) => break,
+                Err(CallError::Unavailable { after, .. }) => tokio::time::sleep(after.expect("a hint")).await,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    }
+    let requests = bench.requests().await;
+    let throttled = requests.iter().filter(|r| r["status"] == 400).count();
+    assert_eq!(throttled, 0, "of {} calls", requests.len());
+    // Sixty points in five minutes: in five seconds here.
+    assert!(
+        began.elapsed() > Duration::from_secs(1),
+        "it was never slowed down"
+    );
 }

@@ -6,7 +6,9 @@
 
 mod bench;
 mod catalogs;
+mod formats;
 mod meta;
+mod uploads;
 
 use bench::Bench;
 use campaign_execution::domain::error::ErrorClass;
