@@ -10,6 +10,7 @@ mod hostile;
 mod kill;
 mod never_twice;
 mod pause;
+mod quota;
 mod readme;
 mod schemas;
 mod stream;
