@@ -10,9 +10,11 @@ mod bench;
 mod decide;
 mod demo;
 mod dlq;
+mod drift;
 mod output;
 mod pause;
 mod plan;
+mod preview;
 mod replay;
 mod sandbox;
 mod serve;
@@ -69,6 +71,8 @@ enum Command {
     },
     /// What is going on: all executions, or one plan version with its legs
     Status(status::Status),
+    /// What the platforms hold beside what the manifest says; exit code 5: they differ
+    Drift(drift::Drift),
     /// The whole story of a plan version, oldest first
     Explain(status::Explain),
     /// Places where a person must act
@@ -243,6 +247,7 @@ async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
         Command::Tenant { command } => command.run(&wiring(file)?, output).await,
         Command::Plan { command } => command.run(|| wiring(file), output).await,
         Command::Status(command) => command.run(&wiring(file)?, output).await,
+        Command::Drift(command) => command.run(&wiring(file)?, output).await,
         Command::Explain(command) => command.run(&wiring(file)?, output).await,
         Command::Touchpoints(command) => command.run(&wiring(file)?, output).await,
         Command::Approve(command) => command.approval(&wiring(file)?, output, true).await,

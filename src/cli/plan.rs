@@ -22,6 +22,14 @@ pub enum Command {
         /// JSON, as plan.approved
         file: PathBuf,
     },
+    /// What a plan would change, per campaign and field; writes nothing; exit code 5: something would
+    Preview {
+        /// JSON, as plan.approved
+        file: PathBuf,
+        /// Compare what is launched with the platforms too
+        #[arg(long)]
+        live: bool,
+    },
     /// Check a plan and publish it as plan.approved
     Publish {
         /// JSON, as plan.approved
@@ -30,7 +38,7 @@ pub enum Command {
 }
 
 /// The largest file that is read as a plan.
-const LARGEST: usize = 64 << 20;
+pub(super) const LARGEST: usize = 64 << 20;
 
 impl Command {
     /// Runs it.
@@ -44,6 +52,7 @@ impl Command {
                 let (plan, _) = load(&file)?;
                 report(&file, &plan, output)
             }
+            Self::Preview { file, live } => super::preview::run(&wiring()?, &file, live, output).await,
             Self::Publish { file } => {
                 let (plan, bytes) = load(&file)?;
                 publish(&wiring()?, &plan, bytes).await?;

@@ -3,10 +3,15 @@
 //! Must not change anything in mode `verify`.
 
 use super::output::Output;
-use super::{Failure, user};
+use super::{Failure, ask, drift, preview, user};
 use crate::bus::admin;
 use crate::bus::consumer::Delivery;
+use crate::domain::plan::Plan;
+use crate::service::compose::Composer;
+use crate::service::drift::{Difference, Looked, Told};
 use crate::service::intake::Intake;
+use crate::store::intake::Taken;
+use crate::store::mend::{Asked, Gone};
 use crate::wire;
 use crate::wiring::Wiring;
 use clap::{Args, ValueEnum};
@@ -15,12 +20,30 @@ use serde_json::json;
 /// What a replay may do.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Take the message in again: what is missing is done, the rest stays as it is
+    /// Take the message in again: what is missing is done, also what somebody removed on a platform, after asking
     Reconcile,
-    /// Only compare with what is recorded
+    /// Only compare: the message with what is recorded, and that with the platforms
     Verify,
     /// Let an older payload win over a newer amendment
     Force,
+}
+
+/// What is gone of a leg that should be there.
+fn gone(leg: &Looked) -> Option<Gone> {
+    let Told::Differs { differences } = &leg.told else {
+        return None;
+    };
+    let objects: Vec<String> = differences
+        .iter()
+        .filter_map(|d| match d {
+            Difference::Gone { object, .. } => Some(object.clone()),
+            Difference::Field { .. } | Difference::Serving { .. } => None,
+        })
+        .collect();
+    (!objects.is_empty()).then_some(Gone {
+        leg_id: leg.leg_id,
+        objects,
+    })
 }
 
 /// Run a message again.
@@ -38,6 +61,9 @@ pub struct Replay {
     /// What it may do
     #[arg(long, value_enum, default_value = "reconcile")]
     mode: Mode,
+    /// Don't ask
+    #[arg(long, short)]
+    yes: bool,
     /// Why; recorded in the audit log
     #[arg(long)]
     reason: Option<String>,
@@ -50,9 +76,9 @@ impl Replay {
             return Err(Failure::invalid(format!("{} cannot be replayed", self.topic))
                 .hint(format!("topics that can: {}", Intake::TOPICS.join(", "))));
         }
-        if self.mode == Mode::Force {
-            return Err(Failure::refused("this version cannot let an older payload win")
-                .hint("publish the wanted payload again with a later approved_at"));
+        if self.mode == Mode::Force && self.reason.is_none() {
+            return Err(Failure::invalid("--mode force needs a --reason")
+                .hint("it is recorded beside who let an older payload win"));
         }
         let found = admin::message_at(&wiring.bus, &self.topic, self.partition, self.offset).await?;
         let Some(message) = found else {
@@ -66,24 +92,132 @@ impl Replay {
             .iter()
             .map(|(n, v)| (n.clone(), v.clone().into_bytes()))
             .collect();
-        if self.mode == Mode::Verify {
-            return self.verify(wiring, output, &headers, &message.payload).await;
+        match self.mode {
+            Mode::Verify => return self.verify(wiring, output, &headers, &message.payload).await,
+            Mode::Force => return self.force(wiring, output, &headers, &message.payload).await,
+            Mode::Reconcile => {}
         }
+        let payload = message.payload.clone();
         let delivery = Delivery::again(
             &self.topic,
             self.partition,
             self.offset,
             message.key.into_bytes(),
-            headers,
+            headers.clone(),
             message.payload,
         );
         wiring.intake().step(&delivery).await?;
-        output.json(&json!({ "replayed": delivery.place(), "by": user(), "reason": self.reason }));
+        let mended = if self.topic == "plan.approved" {
+            self.mend(wiring, output, &headers, &payload).await?
+        } else {
+            0
+        };
+        output.json(&json!({ "replayed": delivery.place(), "by": user(), "reason": self.reason, "legs_mended": mended }));
         output.line(format!(
             "{} was taken in again; `campaign-execution status` shows what came of it",
             delivery.place()
         ));
         Ok(0)
+    }
+
+    /// What somebody removed on a platform is made again, if that is wanted.
+    async fn mend(
+        &self,
+        wiring: &Wiring,
+        output: &Output,
+        headers: &[(String, Vec<u8>)],
+        payload: &[u8],
+    ) -> Result<usize, Failure> {
+        let (_, plan) = self.read(wiring, headers, payload)?;
+        let in_force = wiring
+            .store
+            .in_force(plan.tenant_id.as_str(), plan.plan_version.as_str())
+            .await?;
+        let Some(launched) = in_force.filter(|f| f.fenced.is_none()) else {
+            return Ok(0);
+        };
+        let gone: Vec<Gone> = wiring
+            .drift()
+            .look(launched.execution_id)
+            .await?
+            .iter()
+            .filter_map(gone)
+            .collect();
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        for leg in &gone {
+            output.line(format!("gone on the platform: {}", leg.objects.join(", ")));
+        }
+        let question = format!("make what is gone of {} leg(s) again?", gone.len());
+        ask::confirm(self.yes, &question)?;
+        let asked = Asked {
+            by: format!("cli:{}", user()),
+            reason: self.reason.clone().unwrap_or_default(),
+            now: wiring.clock.stamp(),
+        };
+        let mended = wiring
+            .store
+            .mend(&Composer, launched.execution_id, &gone, &asked)
+            .await?;
+        output.line(format!("{mended} leg(s) are built again"));
+        Ok(mended)
+    }
+
+    /// An older payload wins over what is in force, after showing what that changes.
+    async fn force(
+        &self,
+        wiring: &Wiring,
+        output: &Output,
+        headers: &[(String, Vec<u8>)],
+        payload: &[u8],
+    ) -> Result<u8, Failure> {
+        if self.topic != "plan.approved" {
+            return Err(Failure::invalid("only plan.approved can be forced"));
+        }
+        let (envelope, plan) = self.read(wiring, headers, payload)?;
+        let shown = preview::show(wiring, (&plan, &envelope.data), true, output).await?;
+        output.json(&shown.json);
+        if !shown.differs {
+            output.line("Nothing of it differs from what is in force.");
+            return Ok(0);
+        }
+        ask::confirm(
+            self.yes,
+            &format!("let this payload of {} win?", plan.plan_version),
+        )?;
+        let (by, reason) = (user(), self.reason.clone().unwrap_or_default());
+        let taken = wiring.intake().force(&plan, envelope, (&by, &reason)).await?;
+        match taken {
+            Some(Taken::Fenced { why }) => Err(Failure::refused(format!("{}: {why}", plan.plan_version))),
+            Some(Taken::OtherPlan { plan_id }) => Err(Failure::refused(format!(
+                "{} belongs to plan {plan_id}",
+                plan.plan_version
+            ))),
+            Some(Taken::New | Taken::Again | Taken::Amended | Taken::Older { .. }) | None => {
+                output.line(format!(
+                    "the gate of {} is asked with this payload; `campaign-execution status {}` shows what comes of it",
+                    plan.plan_version, plan.plan_version
+                ));
+                Ok(0)
+            }
+        }
+    }
+
+    /// The message's plan.
+    fn read(
+        &self,
+        wiring: &Wiring,
+        headers: &[(String, Vec<u8>)],
+        payload: &[u8],
+    ) -> Result<(wire::Envelope, Plan), Failure> {
+        let bad = |p: Vec<wire::Invalid>| {
+            Failure::invalid(format!("the message cannot be read: {}", wire::summary(&p)))
+        };
+        let envelope =
+            wire::unwrap(headers, Some(payload), wiring.config.intake.max_plan_bytes).map_err(bad)?;
+        let plan = wire::plan::parse(&envelope.data).map_err(bad)?;
+        Ok((envelope, plan))
     }
 
     async fn verify(
@@ -93,15 +227,10 @@ impl Replay {
         headers: &[(String, Vec<u8>)],
         payload: &[u8],
     ) -> Result<u8, Failure> {
-        let bad = |p: Vec<wire::Invalid>| {
-            Failure::invalid(format!("the message cannot be read: {}", wire::summary(&p)))
-        };
-        let envelope =
-            wire::unwrap(headers, Some(payload), wiring.config.intake.max_plan_bytes).map_err(bad)?;
         if self.topic != "plan.approved" {
             return Err(Failure::invalid("only plan.approved can be verified"));
         }
-        let plan = wire::plan::parse(&envelope.data).map_err(bad)?;
+        let (_, plan) = self.read(wiring, headers, payload)?;
         let execution =
             super::find(wiring, plan.plan_version.as_str(), Some(plan.tenant_id.as_str())).await?;
         let specs = crate::domain::spec::leg_specs(&plan, "");
@@ -127,14 +256,19 @@ impl Replay {
                 .filter(|f| !specs.iter().any(|s| s.key == f.spec.key))
                 .map(|f| format!("{}: not in this payload", f.spec.key)),
         );
-        output.json(&json!({ "plan_version": plan.plan_version, "differences": differences }));
         for difference in &differences {
             output.line(difference);
         }
         if differences.is_empty() {
             output.line(format!("{} is recorded as this message says", plan.plan_version));
-            return Ok(0);
         }
-        Ok(5)
+        let (looked, drifted) = drift::compare(wiring, execution.id, output).await?;
+        output
+            .json(&json!({ "plan_version": plan.plan_version, "differences": differences, "drift": looked }));
+        Ok(if differences.is_empty() && drifted == 0 {
+            0
+        } else {
+            5
+        })
     }
 }

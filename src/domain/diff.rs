@@ -4,7 +4,7 @@
 //! removed one is named. Must not know any platform's fields: those are each adapter's own, and follow from these.
 
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,28 @@ pub struct FieldChange {
     pub old: Option<Value>,
     /// What shall be; none: it goes.
     pub new: Option<Value>,
+}
+
+impl FieldChange {
+    /// Whether the field is one of these, or lies below one.
+    #[must_use]
+    pub fn is_within(&self, fields: &[&str]) -> bool {
+        fields.iter().any(|fixed| {
+            self.field
+                .strip_prefix(fixed)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+}
+
+/// A value as a person reads it: texts without quotes, nothing as a dash.
+#[must_use]
+pub fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "–".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
 }
 
 /// What happens to one campaign.
@@ -45,13 +67,14 @@ pub struct CampaignDiff {
 #[must_use]
 pub fn campaigns(old: &Value, new: &Value) -> Vec<CampaignDiff> {
     let (old, new) = (by_key(old), by_key(new));
+    let before: HashMap<(&str, &str), &Value> = old.iter().map(|(p, k, c)| ((*p, *k), *c)).collect();
+    let after: HashSet<(&str, &str)> = new.iter().map(|(p, k, _)| (*p, *k)).collect();
     let mut diffs: Vec<CampaignDiff> = new
         .iter()
         .map(|(platform, key, campaign)| {
-            let before = old.iter().find(|(p, k, _)| p == platform && k == key);
-            let change = match before {
+            let change = match before.get(&(*platform, *key)) {
                 None => CampaignChange::Added,
-                Some((.., before)) => {
+                Some(before) => {
                     let mut fields = Vec::new();
                     values("", Some(before), Some(campaign), &mut fields);
                     if fields.is_empty() {
@@ -64,9 +87,7 @@ pub fn campaigns(old: &Value, new: &Value) -> Vec<CampaignDiff> {
             diff(platform, key, change)
         })
         .collect();
-    let gone = old
-        .iter()
-        .filter(|(p, k, _)| !new.iter().any(|(q, l, _)| p == q && k == l));
+    let gone = old.iter().filter(|(p, k, _)| !after.contains(&(*p, *k)));
     diffs.extend(gone.map(|(p, k, _)| diff(p, k, CampaignChange::Gone)));
     diffs
 }
@@ -235,6 +256,19 @@ mod tests {
         assert_eq!(fields[3].1, Some(json!("250.00")));
         assert_eq!(fields[3].2, Some(json!("260.00")));
         assert_eq!((fields[1].1.is_none(), fields[2].2.is_none()), (true, true));
+    }
+
+    #[test]
+    fn a_field_lies_within_its_parents_and_not_within_its_neighbours() {
+        let change = |field: &str| FieldChange {
+            field: field.to_owned(),
+            old: None,
+            new: None,
+        };
+        assert!(change("budget.period").is_within(&["budget.period"]));
+        assert!(change("settings.a[0]").is_within(&["settings.a"]));
+        assert!(!change("budget.periods").is_within(&["budget.period"]));
+        assert!(!change("budget").is_within(&["budget.period"]));
     }
 
     #[test]

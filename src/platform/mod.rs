@@ -334,6 +334,13 @@ pub trait Platform: Send + Sync + 'static {
         facts: &AccountFacts,
     ) -> Result<Vec<Desired>, Box<LegError>>;
 
+    /// What of a campaign that exists cannot be changed, as fields of `domain::diff`; what lies below one is meant too. An
+    /// objective and a budget's period are fixed on every platform (Google: `campaignError: CANNOT_CHANGE_BUDGET_PERIOD`;
+    /// Meta and TikTok: the objective is no parameter of an update), and a channel is another kind of campaign.
+    fn immutable(&self) -> &'static [&'static str] {
+        &["objective", "channel", "budget.period"]
+    }
+
     /// The mutations that are ready to be sent now towards the goal; none: it is reached. Never names an object that
     /// is `Intended` (its outcome must be resolved first). Those returned together may be sent at the same time.
     fn next(&self, goal: Goal, desired: &[Desired], manifest: &Manifest, account: &Account) -> Vec<Mutation>;

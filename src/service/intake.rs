@@ -151,8 +151,29 @@ impl Intake {
             event_id: envelope.event_id,
             sla_s: self.sla_s,
             traceparent: traceparent.map(str::to_owned).or(envelope.traceparent),
+            force: None,
             now: self.clock.stamp(),
         }
+    }
+
+    /// Lets a payload win over whatever is in force, because a person says so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn force(
+        &self,
+        plan: &Plan,
+        envelope: Envelope,
+        (by, reason): (&str, &str),
+    ) -> Result<Option<Taken>, StoreError> {
+        let new = NewPlan {
+            approved_by: format!("{} (forced by {by})", plan.approved_by),
+            force: Some(reason.to_owned()),
+            ..self.new_plan(plan, envelope, None)
+        };
+        let mut taken = self.store.take_plans(std::slice::from_ref(&new)).await?;
+        self.pokes.gate.notify_one();
+        Ok(taken.pop())
     }
 
     /// Takes one message in, however long the database is away; `false`: stopped before that.

@@ -9,6 +9,7 @@ pub mod clocks;
 pub mod committer;
 pub mod compose;
 pub mod control;
+pub mod drift;
 pub mod drive;
 pub mod gate;
 pub mod intake;

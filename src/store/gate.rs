@@ -37,6 +37,8 @@ pub struct GateJob {
     pub launched_before: bool,
     /// Who approved this payload, if anyone.
     pub approved_by: Option<String>,
+    /// The payload in force that this one amends or supersedes; none: nothing of it is launched.
+    pub in_force: Option<Value>,
 }
 
 /// What a look at the gate ends in.
@@ -82,7 +84,12 @@ impl Store {
              RETURNING e.id, e.gate_token, e.tenant_id, e.plan_version, e.payload, e.payload_hash, e.traceparent,
                  EXISTS (SELECT FROM tenant t WHERE t.tenant_id = e.tenant_id AND t.first_launch_at IS NOT NULL) AS launched,
                  (SELECT p.resolved_by FROM touchpoint p WHERE p.execution_id = e.id AND p.kind = 'launch_approval'
-                     AND p.payload_hash = e.payload_hash AND p.resolution = 'approve' LIMIT 1) AS approved_by",
+                     AND p.payload_hash = e.payload_hash AND p.resolution = 'approve' LIMIT 1) AS approved_by,
+                 CASE WHEN e.saga IS NOT NULL THEN e.applied_payload
+                      WHEN e.payload ->> 'supersedes' IS NOT NULL THEN (
+                          SELECT o.applied_payload FROM execution o
+                          WHERE o.tenant_id = e.tenant_id AND o.plan_version = e.payload ->> 'supersedes'
+                            AND o.plan_id = e.plan_id AND o.saga ->> 'direction' = 'forward') END AS in_force",
         )
         .bind(limit)
         .bind(lease.as_secs_f64())
@@ -101,6 +108,7 @@ impl Store {
                 traceparent: row.get("traceparent"),
                 launched_before: row.get("launched"),
                 approved_by: row.get("approved_by"),
+                in_force: row.get("in_force"),
             })
             .collect())
     }

@@ -33,6 +33,8 @@ pub struct NewPlan {
     pub sla_s: i64,
     /// Of the message.
     pub traceparent: Option<String>,
+    /// Why an older payload shall win over what is in force; none: it must not.
+    pub force: Option<String>,
     /// RFC 3339: now.
     pub now: String,
 }
@@ -279,7 +281,7 @@ async fn take(conn: &mut Conn, plan: &NewPlan) -> Result<(Taken, Record), StoreE
             leg: None,
             detail: json!({
                 "plan_id": plan.plan_id, "payload_hash": plan.payload_hash, "event_id": plan.event_id,
-                "approved_at": plan.approved_at.to_rfc3339(), "seen": seen,
+                "approved_at": plan.approved_at.to_rfc3339(), "seen": seen, "forced": plan.force,
             }),
         },
     };
@@ -344,11 +346,16 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
         .map_err(refused("intake.again"))?;
         return Ok(Taken::Again);
     }
-    if plan.approved_at <= ours {
+    if plan.approved_at <= ours && plan.force.is_none() {
         return Ok(Taken::Older { ours });
     }
     let why = fenced(row)?;
-    if let Some(why) = why.or(rejected(conn, id, &plan.payload_hash).await?) {
+    let why = match plan.force {
+        // A person who forces it knows that it was refused before.
+        Some(_) => why,
+        None => why.or(rejected(conn, id, &plan.payload_hash).await?),
+    };
+    if let Some(why) = why {
         return Ok(Taken::Fenced { why });
     }
     sqlx::query(
@@ -360,7 +367,8 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
     .bind(id)
     .bind(&plan.payload)
     .bind(&plan.payload_hash)
-    .bind(plan.approved_at)
+    // A forced payload keeps the later time: the newer one, come again, must not undo what a person forced.
+    .bind(plan.approved_at.max(ours))
     .bind(&plan.approved_by)
     .execute(&mut *conn)
     .await

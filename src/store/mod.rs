@@ -16,6 +16,7 @@ pub mod control;
 pub mod ga4;
 pub mod gate;
 pub mod intake;
+pub mod mend;
 pub mod moves;
 pub mod outbox;
 pub mod pause;

@@ -7,7 +7,7 @@ use super::moves::{LegReport, apply_reports, manifest_of};
 use super::{Store, StoreError, audit, commit, parse_json, refused};
 use crate::domain::error::LegError;
 use crate::domain::manifest::Manifest;
-use crate::domain::saga::{Report, Saga};
+use crate::domain::saga::{Direction, Report, Saga};
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::Tenant;
 use chrono::{DateTime, Utc};
@@ -49,6 +49,8 @@ pub struct ExecutionView {
 /// A leg with what was made for it.
 #[derive(Debug, Clone, Serialize)]
 pub struct LegView {
+    /// Its row.
+    pub leg_id: i64,
     /// The platform.
     pub platform: String,
     /// The planner's key.
@@ -115,6 +117,21 @@ pub struct TouchpointView {
     pub resolved_by: Option<String>,
 }
 
+/// What is in force of a plan version that was launched.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// Its execution's row.
+    pub execution_id: i64,
+    /// The version.
+    pub plan_version: String,
+    /// The payload that its legs were made from.
+    pub payload: serde_json::Value,
+    /// When that was approved.
+    pub approved_at: DateTime<Utc>,
+    /// Why another payload would change nothing: it goes back, or a newer version has its campaigns.
+    pub fenced: Option<&'static str>,
+}
+
 /// A scheduled leg whose start has come.
 #[derive(Debug, Clone)]
 pub struct Watched {
@@ -176,6 +193,40 @@ impl Store {
             .collect()
     }
 
+    /// What is in force of a plan version; none: it was never launched.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn in_force(&self, tenant: &str, plan_version: &str) -> Result<Option<InForce>, StoreError> {
+        let row = sqlx::query(
+            "-- views.in_force
+             SELECT id, plan_version, applied_payload, applied_approved_at, saga, superseded_by IS NOT NULL AS superseded
+             FROM execution WHERE tenant_id = $1 AND plan_version = $2 AND saga IS NOT NULL AND applied_payload IS NOT NULL",
+        )
+        .bind(tenant)
+        .bind(plan_version)
+        .fetch_optional(self.pool())
+        .await
+        .map_err(refused("views.in_force"))?;
+        let Some(row) = row else { return Ok(None) };
+        let id: i64 = row.get("id");
+        let saga: Saga = parse_json("execution", id, "saga", row.get("saga"))?;
+        let fenced = if row.get("superseded") {
+            Some("a newer plan version has taken its campaigns over")
+        } else if saga.direction == Direction::Back && !saga.may_start_anew() {
+            Some("it was rolled back")
+        } else {
+            None
+        };
+        Ok(Some(InForce {
+            execution_id: id,
+            plan_version: row.get("plan_version"),
+            payload: row.get("applied_payload"),
+            approved_at: row.get("applied_approved_at"),
+            fenced,
+        }))
+    }
+
     /// The legs of an execution, in the plan's order.
     ///
     /// # Errors
@@ -204,6 +255,7 @@ impl Store {
                 let error: Option<serde_json::Value> = row.get("error");
                 let command: Option<String> = row.get("kind");
                 Ok(LegView {
+                    leg_id: id,
                     platform: row.get("platform"),
                     logical_campaign_key: row.get("logical_campaign_key"),
                     state: row.get("state"),

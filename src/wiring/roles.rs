@@ -10,6 +10,7 @@ use crate::platform::{self, Platform};
 use crate::service::clocks::Clocks;
 use crate::service::committer::Committer;
 use crate::service::compose::Composer;
+use crate::service::drift::Drift;
 use crate::service::drive::Tools;
 use crate::service::gate::{Gatekeeper, Questions};
 use crate::service::intake::{Acceptor, Intake};
@@ -61,6 +62,16 @@ impl Wiring {
             config: self.gate(),
             library: self.library.clone(),
             flights: Questions::default(),
+        }
+    }
+
+    /// Looks at what the platforms hold.
+    #[must_use]
+    pub fn drift(&self) -> Drift {
+        Drift {
+            store: self.store.clone(),
+            outbound: self.outbound.clone(),
+            base_urls: self.base_urls(),
         }
     }
 

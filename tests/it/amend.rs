@@ -389,3 +389,186 @@ async fn a_refused_amendment_leaves_the_launch_alone() {
     app.settle_and_warp(6).await;
     assert_eq!(app.effects().await, quiet + 1);
 }
+
+/// Runs the real binary with the app's configuration; its exit code and what it printed.
+async fn command(app: &App, arguments: &[&str]) -> (i32, String) {
+    let done = tokio::process::Command::new(env!("CARGO_BIN_EXE_campaign-execution"))
+        .args(arguments)
+        .envs(app.variables.clone())
+        .env("CAMPAIGN_EXECUTION_CONFIG", "/dev/null")
+        .env("USER", "tester")
+        .output()
+        .await
+        .expect("the binary runs");
+    let text = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    (done.status.code().unwrap_or(-1), text)
+}
+
+async fn preview(app: &App, plan: &Value) -> (i32, String) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("plan.json");
+    std::fs::write(&file, plan.to_string()).expect("a file");
+    command(app, &["plan", "preview", file.to_str().expect("a path")]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_says_what_would_change_and_the_gate_refuses_what_cannot() {
+    let app = App::start().await;
+    let plan = plans::running_plan("preview.1");
+    let (code, text) = preview(&app, &plan).await;
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("is not launched; everything is new"), "{text}");
+    app.publish(&plan).await;
+    app.settle_and_warp(6).await;
+    let (code, text) = preview(&app, &plan).await;
+    assert_eq!(code, 0, "{text}");
+    let quiet = app.effects().await;
+    let other = amended(&plan, 1, |p| {
+        raise(p, 0, 10);
+        p["campaigns"].as_array_mut().expect("campaigns").pop();
+    });
+    let (code, text) = preview(&app, &other).await;
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("250.00 → 260.00 EUR"), "{text}");
+    assert!(text.contains("1 to change, 1 to switch off"), "{text}");
+    let (code, text) = preview(&app, &newer(&plan, "preview.2", |p| raise(p, 0, 10))).await;
+    assert_eq!(code, 5);
+    assert!(text.contains("takes over from preview.1"), "{text}");
+    // What cannot be changed is said, and refused by the gate with the same remedy.
+    let fixed = amended(&plan, 1, |p| p["campaigns"][0]["objective"] = json!("leads"));
+    let (_, text) = preview(&app, &fixed).await;
+    assert!(
+        text.contains("cannot be changed: give the campaign another logical_campaign_key"),
+        "{text}"
+    );
+    app.publish(&fixed).await;
+    app.settle_and_warp(3).await;
+    assert_eq!(app.effects().await, quiet);
+    let blocked = app.events("execution.blocked");
+    let reasons = blocked.last().expect("an event").data["checks"].to_string();
+    assert!(
+        reasons.contains("amendment:google-ads/search-brand:objective"),
+        "{reasons}"
+    );
+    assert!(
+        app.legs(&plan).await.values().all(|s| s == "live"),
+        "what is launched goes on"
+    );
+    // Giving it up leaves what is in force.
+    order(&app, &plan, "cancel").await;
+    let (code, text) = preview(&app, &plan).await;
+    assert_eq!(code, 0, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drift_is_seen_and_what_was_removed_by_hand_is_made_again_when_asked() {
+    let app = App::start().await;
+    let plan = plans::only(plans::running_plan("drift.1"), "meta");
+    app.publish(&plan).await;
+    app.settle_and_warp(6).await;
+    let (code, text) = command(&app, &["drift", "drift.1"]).await;
+    assert_eq!(code, 0, "{text}");
+    let id = campaigns(&app, "meta").await[0].0.clone();
+    let by_hand = |form: &'static str| {
+        let request = app
+            .wiring
+            .outbound
+            .http
+            .post(format!("{}/meta/v26.0/{id}", app.url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("{form}&access_token=sandbox-meta-token"));
+        async {
+            app.wiring
+                .outbound
+                .send(request, std::time::Duration::from_secs(5))
+                .await
+                .expect("an answer")
+        }
+    };
+    assert_eq!(by_hand("name=Mine&status=PAUSED").await.status, 200);
+    let (code, text) = command(&app, &["drift", "drift.1"]).await;
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("platform says \"Mine\""), "{text}");
+    assert!(
+        text.contains("manifest says active, platform says paused"),
+        "{text}"
+    );
+    assert_eq!(by_hand("status=DELETED").await.status, 200);
+    let (code, text) = command(&app, &["drift", "drift.1", "--json"]).await;
+    assert_eq!(code, 5, "{text}");
+    let seen: Value = serde_json::from_str(&text).expect("JSON");
+    let differences = seen[0]["legs"][0]["differences"].as_array().expect("differences");
+    assert!(
+        differences
+            .iter()
+            .any(|d| d["kind"] == "gone" && d["object"] == "campaign"),
+        "{text}"
+    );
+    // As `replay` does after asking.
+    let looked = app.wiring.drift().look(1).await.expect("a look");
+    assert_eq!(looked.len(), 1);
+    let keys = differences
+        .iter()
+        .filter(|d| d["kind"] == "gone")
+        .map(|d| d["object"].as_str().expect("a key").to_owned());
+    let gone = campaign_execution::store::mend::Gone {
+        leg_id: looked[0].leg_id,
+        objects: keys.collect(),
+    };
+    let asked = campaign_execution::store::mend::Asked {
+        by: "cli:tester".to_owned(),
+        reason: "a mistake".to_owned(),
+        now: app.wiring.clock.stamp(),
+    };
+    let composer = campaign_execution::service::compose::Composer;
+    let mended = app
+        .wiring
+        .store
+        .mend(&composer, 1, &[gone], &asked)
+        .await
+        .expect("mended");
+    assert_eq!(mended, 1);
+    app.settle_and_warp(6).await;
+    assert_eq!(app.legs(&plan).await["meta/prospecting"], "live");
+    let now = campaigns(&app, "meta").await;
+    assert_eq!(now.len(), 1);
+    assert_ne!(now[0].0, id);
+    let (code, text) = command(&app, &["drift", "drift.1"]).await;
+    assert_eq!(code, 0, "{text}");
+    app.assert_audit_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_of_a_thousand_campaigns_takes_no_time() {
+    let app = App::start().await;
+    let one = plans::only(plans::plan("many.1"), "meta");
+    let mut plan = one.clone();
+    plan["campaigns"] = json!(
+        (0..1000)
+            .map(|i| {
+                let mut campaign = one["campaigns"][0].clone();
+                campaign["logical_campaign_key"] = json!(format!("c{i}"));
+                campaign
+            })
+            .collect::<Vec<_>>()
+    );
+    app.publish(&plan).await;
+    app.wiring.gatekeeper().step().await.expect("the gate opens");
+    let mut other = plan.clone();
+    for i in 0..1000 {
+        raise(&mut other, i, 1);
+    }
+    let in_force = app
+        .wiring
+        .store
+        .in_force("acme", "many.1")
+        .await
+        .expect("a look")
+        .expect("launched");
+    let began = std::time::Instant::now();
+    let found = campaign_execution::domain::diff::campaigns(&in_force.payload, &other);
+    let took = began.elapsed();
+    assert_eq!(found.len(), 1000);
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}, unoptimised");
+    println!("1,000 campaigns compared in {took:?}");
+}

@@ -3,6 +3,7 @@
 //! Must not judge (`domain::gate` does) and must not take "could not be asked" for a pass.
 
 mod accounts;
+mod amendment;
 mod assets;
 mod catalog;
 mod flights;
@@ -195,6 +196,9 @@ impl Gatekeeper {
         findings.checks.extend(creative.checks);
         findings.checks.extend(feeds);
         findings.checks.extend(self.offline(plan, &tenant, &specs));
+        findings
+            .checks
+            .extend(amendment::immutable(job.in_force.as_ref(), &job.payload));
         let approval = offline::approval(job, &tenant);
         let ask = approval
             .as_ref()

@@ -1,0 +1,114 @@
+//! `drift`: what the platforms hold beside what the manifest says, leg by leg.
+//!
+//! Must not change anything, and prints what it can: a platform that does not answer is one line, not the end.
+
+use super::output::Output;
+use super::{Failure, find};
+use crate::service::drift::{Difference, Looked, Told};
+use crate::wiring::Wiring;
+use clap::Args;
+use serde_json::json;
+
+/// Compare the manifest with the platforms.
+#[derive(Args)]
+pub struct Drift {
+    /// The plan version; without it, every launched one
+    plan_version: Option<String>,
+    /// The tenant, where several have this version
+    #[arg(long)]
+    tenant: Option<String>,
+}
+
+impl Drift {
+    /// Compares; 5 when something differs.
+    pub async fn run(self, wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
+        let executions = match &self.plan_version {
+            Some(version) => vec![find(wiring, version, self.tenant.as_deref()).await?],
+            None => {
+                let all = wiring
+                    .store
+                    .executions(self.tenant.as_deref(), None, 10_000)
+                    .await?;
+                all.into_iter().filter(|e| e.saga.is_some()).collect()
+            }
+        };
+        let (mut differences, mut all) = (0, Vec::new());
+        for execution in &executions {
+            if executions.len() > 1 {
+                output.line(format!(
+                    "{} of tenant {}",
+                    execution.plan_version, execution.tenant_id
+                ));
+            }
+            let (looked, found) = compare(wiring, execution.id, output).await?;
+            differences += found;
+            all.push(json!({ "tenant_id": execution.tenant_id, "plan_version": execution.plan_version, "legs": looked }));
+        }
+        output.json(&all);
+        Ok(if differences > 0 { 5 } else { 0 })
+    }
+}
+
+/// Compares one execution's legs and tells of it; what was seen, and how many differences there are.
+pub async fn compare(
+    wiring: &Wiring,
+    execution_id: i64,
+    output: &Output,
+) -> Result<(Vec<Looked>, usize), Failure> {
+    let looked = wiring.drift().look(execution_id).await?;
+    let (mut differences, mut silent) = (0, 0);
+    for leg in &looked {
+        let place = format!("{}/{}", leg.platform, leg.logical_campaign_key);
+        match &leg.told {
+            Told::Same => output.line(output.tint(&format!("  ok       {place}"))),
+            Told::NotMade => output.line(format!("  –        {place}  nothing was made")),
+            Told::Silent { why } => {
+                silent += 1;
+                output.line(output.tint(&format!("  unknown  {place}  {why}")));
+            }
+            Told::Differs { differences: found } => {
+                differences += found.len();
+                output.line(format!(
+                    "  differs  {place}  {}",
+                    leg.campaign_id.as_deref().unwrap_or("")
+                ));
+                for difference in found {
+                    output.line(format!("             {}", words(difference)));
+                }
+            }
+        }
+    }
+    output.line("");
+    output.line(summary(&looked, differences, silent));
+    if differences == 0 && silent > 0 {
+        return Err(Failure::unreachable(format!(
+            "{silent} leg(s) could not be looked at"
+        )));
+    }
+    Ok((looked, differences))
+}
+
+fn words(difference: &Difference) -> String {
+    match difference {
+        Difference::Gone { object, remote_id } => {
+            format!("{object} ({remote_id}) is not there any more; the manifest says it is")
+        }
+        Difference::Field {
+            object,
+            field,
+            ours,
+            theirs,
+        } => format!("{object}.{field}: manifest says {ours}, platform says {theirs}"),
+        Difference::Serving { object, ours, theirs } => {
+            format!("{object}: manifest says {ours}, platform says {theirs}")
+        }
+    }
+}
+
+fn summary(looked: &[Looked], differences: usize, silent: usize) -> String {
+    let legs = looked.len();
+    if differences == 0 && silent == 0 {
+        return format!("No drift in {legs} leg(s).");
+    }
+    format!("{differences} difference(s) in {legs} leg(s); {silent} could not be looked at.")
+}

@@ -1,0 +1,127 @@
+//! What somebody removed on a platform by hand is made again: the manifest forgets what is gone, and the leg is built anew.
+//!
+//! Must not be called before a person agreed: whoever removed it may have meant it.
+
+use super::audit::{Entry, Record};
+use super::moves::{self, Compose, Moves};
+use super::{Store, StoreError, audit, commit, parse_json, refused, to_json, withdraw};
+use crate::domain::manifest::{ObjectState, RemoteObject, Serving};
+use crate::domain::saga::Amendment;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+
+/// What is gone of a leg.
+#[derive(Debug, Clone)]
+pub struct Gone {
+    /// The leg's row.
+    pub leg_id: i64,
+    /// Keys of its manifest.
+    pub objects: Vec<String>,
+}
+
+/// Who asks for it, and why.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// `cli:<user>`.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// RFC 3339: now.
+    pub now: String,
+}
+
+impl Store {
+    /// Marks what is gone as removed and sends the legs to be built; how many legs that are. Legs that a worker holds, or
+    /// that go back, stay as they are.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed.
+    pub async fn mend(
+        &self,
+        compose: &dyn Compose,
+        execution_id: i64,
+        gone: &[Gone],
+        asked: &Asked,
+    ) -> Result<usize, StoreError> {
+        let mut tx = self.begin().await?;
+        let queued = withdraw::lock(&mut tx, &[execution_id]).await?;
+        let held: HashSet<i64> = queued.iter().filter(|q| q.held).map(|q| q.leg_id).collect();
+        let mut executions = moves::lock(&mut tx, &[execution_id]).await?;
+        let Some(execution) = executions.first_mut() else {
+            return Ok(0);
+        };
+        let ids: Vec<i64> = gone
+            .iter()
+            .map(|g| g.leg_id)
+            .filter(|id| !held.contains(id))
+            .collect();
+        let theirs: Vec<_> = queued
+            .iter()
+            .filter(|q| ids.contains(&q.leg_id))
+            .copied()
+            .collect();
+        withdraw::withdraw(&mut tx, &theirs).await?;
+        let mut moves = Moves::default();
+        let mut mended = Vec::new();
+        for mut leg in moves::leg_rows(&mut tx, &ids).await? {
+            let Some(missing) = gone.iter().find(|g| g.leg_id == leg.id) else {
+                continue;
+            };
+            let Ok(effects) = execution.saga.amend(leg.position, leg.state, Amendment::Change) else {
+                continue;
+            };
+            forget(&mut tx, leg.id, &missing.objects).await?;
+            moves
+                .note(&mut tx, compose, (0, &mut *execution), Some(&mut leg), &effects)
+                .await?;
+            mended.push(json!({ "leg": format!("{}/{}", leg.platform, leg.logical_campaign_key), "objects": missing.objects }));
+        }
+        moves.write_legs(&mut tx).await?;
+        let effects = execution.saga.amended();
+        moves
+            .note(&mut tx, compose, (0, &mut *execution), None, &effects)
+            .await?;
+        let record = Record {
+            tenant_id: execution.tenant_id.clone(),
+            entry: Entry {
+                at: asked.now.clone(),
+                actor: asked.by.clone(),
+                action: "drift.mended".to_owned(),
+                plan_version: Some(execution.plan_version.clone()),
+                leg: None,
+                detail: json!({ "reason": asked.reason, "legs": mended }),
+            },
+        };
+        moves.write(&mut tx, compose, &executions).await?;
+        audit::append(&mut tx, &[record]).await?;
+        commit(tx, "mend").await?;
+        Ok(mended.len())
+    }
+}
+
+/// The manifest learns that these are not there any more.
+async fn forget(conn: &mut super::Conn, leg_id: i64, keys: &[String]) -> Result<(), StoreError> {
+    let objects: Value = sqlx::query_scalar(
+        "-- mend.objects
+         SELECT objects FROM execution_manifest WHERE leg_id = $1 FOR UPDATE",
+    )
+    .bind(leg_id)
+    .fetch_one(&mut *conn)
+    .await
+    .map_err(refused("mend.objects"))?;
+    let mut objects: Vec<RemoteObject> = parse_json("execution_manifest", leg_id, "objects", objects)?;
+    for object in objects.iter_mut().filter(|o| keys.contains(&o.key)) {
+        object.state = ObjectState::Removed;
+        object.serving = Serving::None;
+    }
+    sqlx::query(
+        "-- mend.forget
+         UPDATE execution_manifest SET objects = $2, revision = revision + 1, updated_at = clock_timestamp() WHERE leg_id = $1",
+    )
+    .bind(leg_id)
+    .bind(to_json(&objects))
+    .execute(conn)
+    .await
+    .map_err(refused("mend.forget"))?;
+    Ok(())
+}
