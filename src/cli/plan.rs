@@ -91,8 +91,7 @@ fn report(file: &Path, plan: &Plan, output: &Output) -> Result<u8, Failure> {
     let mut rows = Vec::new();
     for (i, spec) in leg_specs(plan, "does_not_contain").iter().enumerate() {
         let found: Vec<Invalid> = match platform::by_name(spec.key.platform.as_str()) {
-            Some(platform) => platform
-                .check(spec)
+            Some(platform) => platform::problems(platform.as_ref(), spec)
                 .into_iter()
                 .map(|p| {
                     Invalid::at(

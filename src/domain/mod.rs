@@ -4,12 +4,14 @@
 //! are stored as JSON documents; `serde_json::Value` appears only as data that a platform folder reads
 //! (`settings`, the fields of a remote object).
 
+pub mod budget;
 pub mod catalog;
 pub mod diff;
 pub mod error;
 pub mod gate;
 pub mod hold;
 pub mod ids;
+pub mod landing;
 pub mod manifest;
 pub mod money;
 pub mod plan;

@@ -126,11 +126,51 @@ impl Limits {
 }
 
 impl Tenant {
-    /// Whether ads may lead to this host: it or a parent domain is in the list. An empty list allows none.
+    /// Whether ads may lead to this host: it or a parent domain is in the list, both in their ASCII form. An empty list allows
+    /// none.
     #[must_use]
     pub fn allows_host(&self, host: &str) -> bool {
-        self.landing_hosts
-            .iter()
-            .any(|allowed| host == allowed || host.ends_with(&format!(".{allowed}")))
+        let host = ascii(host);
+        self.landing_hosts.iter().any(|allowed| {
+            let allowed = ascii(allowed);
+            !allowed.is_empty() && (host == allowed || host.ends_with(&format!(".{allowed}")))
+        })
+    }
+}
+
+/// A host name as URLs hold it: lower case, international names in their ASCII form, no dot at its end.
+fn ascii(host: &str) -> String {
+    let parsed = url::Host::parse(host).map(|h| h.to_string());
+    let host = parsed.unwrap_or_else(|_| host.to_ascii_lowercase());
+    host.trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_compared_as_urls_hold_them() {
+        let tenant = Tenant {
+            tenant_id: TenantId::parse("acme").unwrap(),
+            updated_at: DateTime::default(),
+            display_name: String::new(),
+            accounts: BTreeMap::new(),
+            landing_hosts: vec![
+                "BÜCHER.example".into(),
+                "shop.acme.example.".into(),
+                String::new(),
+            ],
+            policy: Policy::default(),
+            limits: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+        };
+        let host = |url: &str| url::Url::parse(url).unwrap().host_str().unwrap().to_owned();
+        assert!(tenant.allows_host(&host("https://bücher.example/x")));
+        assert!(tenant.allows_host(&host("https://www.BÜCHER.example")));
+        assert!(tenant.allows_host(&host("https://shop.acme.example./")));
+        assert!(!tenant.allows_host(&host("https://notshop.acme.example")));
+        assert!(!tenant.allows_host(&host("https://bucher.example")));
+        assert!(!tenant.allows_host(&host("https://evil.example")));
     }
 }

@@ -1,10 +1,14 @@
 //! The tracking rules (design §6) and the check of what a platform really holds.
 //!
+//! Every URL that carries tracking is built by `landing` (its rules stand there): [`without_utm`] for a platform that tags clicks
+//! by itself, [`with_parameters`] or [`query_of`] for one that wants `utm_*`.
+//!
 //! Must not know which platform it looks at: an adapter declares its [`Rule`], this module applies it.
 
+pub use super::landing::{hidden_utm, query_of, repeated_parameters, with_parameters, without_utm};
+use super::landing::{holds_utm, is_utm};
 use super::manifest::spelled;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 /// How clicks of a leg are tracked: `tracking_mode` in manifest and events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +28,24 @@ spelled!(Mode { AutoTagging = "auto_tagging", UtmMacro = "utm_macro", UtmInjecte
 pub enum Rule {
     /// Auto-tagging on, and no `utm_*` in any URL, suffix, template or custom parameter.
     AutoTagging,
+    /// The platform tags every click by itself, and has no switch for it that could be off; no `utm_*` in any URL or tag.
+    TaggedByPlatform,
     /// `utm_source/medium/campaign/content`; `utm_campaign` is the macro given here or the literal campaign id.
     Utm {
         /// The vendor's macro for the campaign's id: `{{campaign.id}}`, `__CAMPAIGN_ID__`.
         campaign_macro: &'static str,
     },
+}
+
+impl Rule {
+    /// Whether the platform must not have any `utm_*`.
+    #[must_use]
+    pub fn forbids_utm(self) -> bool {
+        match self {
+            Self::AutoTagging | Self::TaggedByPlatform => true,
+            Self::Utm { .. } => false,
+        }
+    }
 }
 
 /// One place where a platform holds tracking, as read back from it.
@@ -56,53 +73,6 @@ pub struct Violation {
 /// The parameters of a click URL.
 pub const UTM: [&str; 4] = ["utm_source", "utm_medium", "utm_campaign", "utm_content"];
 
-fn is_utm(name: &str) -> bool {
-    name.get(..4)
-        .is_some_and(|start| start.eq_ignore_ascii_case("utm_"))
-}
-
-/// The landing URL without any `utm_*` parameter, everything else byte for byte as it was, and the names that were taken
-/// out.
-#[must_use]
-pub fn without_utm(url: &Url) -> (Url, Vec<String>) {
-    let Some(query) = url.query() else {
-        return (url.clone(), Vec::new());
-    };
-    let mut removed = Vec::new();
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|pair| {
-            let (name, _) = url::form_urlencoded::parse(pair.as_bytes())
-                .next()
-                .unwrap_or_default();
-            if is_utm(&name) {
-                removed.push(name.into_owned());
-                return false;
-            }
-            true
-        })
-        .collect();
-    if removed.is_empty() {
-        return (url.clone(), removed);
-    }
-    let mut clean = url.clone();
-    clean.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
-    (clean, removed)
-}
-
-/// Whether the URL names any parameter twice; the names that it does.
-#[must_use]
-pub fn repeated_parameters(url: &Url) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    let mut twice = Vec::new();
-    for (name, _) in url.query_pairs() {
-        if !seen.insert(name.to_string()) && !twice.contains(&name.to_string()) {
-            twice.push(name.to_string());
-        }
-    }
-    twice
-}
-
 /// Checks what a platform holds against the rule and says which mode it amounts to.
 ///
 /// # Errors
@@ -114,22 +84,34 @@ pub fn check(
     observed: &[Observed],
 ) -> Result<Mode, Vec<Violation>> {
     match rule {
-        Rule::AutoTagging => check_auto_tagging(auto_tagging, observed),
+        Rule::AutoTagging => check_auto_tagging(auto_tagging == Some(true), observed),
+        // What nobody can look at is not tracked as it must be.
+        Rule::TaggedByPlatform if observed.is_empty() => Err(vec![nothing_seen()]),
+        Rule::TaggedByPlatform => check_auto_tagging(true, observed),
         Rule::Utm { campaign_macro } => check_utm(campaign_macro, campaign_id, observed),
     }
 }
 
-fn check_auto_tagging(on: Option<bool>, observed: &[Observed]) -> Result<Mode, Vec<Violation>> {
+/// The platform shows no place where tracking could be.
+fn nothing_seen() -> Violation {
+    Violation {
+        object: "campaign".to_owned(),
+        field: "utm".to_owned(),
+        what: "the platform shows no tracked URL at all".to_owned(),
+    }
+}
+
+fn check_auto_tagging(on: bool, observed: &[Observed]) -> Result<Mode, Vec<Violation>> {
     let mut violations: Vec<Violation> = observed
         .iter()
-        .filter(|o| o.value.to_ascii_lowercase().contains("utm_"))
+        .filter(|o| holds_utm(&o.value))
         .map(|o| Violation {
             object: o.object.clone(),
             field: o.field.clone(),
             what: "holds a utm_ parameter, which this platform must not have".to_owned(),
         })
         .collect();
-    if on != Some(true) {
+    if !on {
         violations.push(Violation {
             object: "account".to_owned(),
             field: "auto_tagging".to_owned(),
@@ -152,18 +134,19 @@ fn check_utm(campaign_macro: &str, campaign_id: &str, observed: &[Observed]) -> 
             field: place.field.clone(),
             what,
         };
-        let query = place
-            .value
-            .split_once('?')
-            .map_or(place.value.as_str(), |(_, q)| q);
-        let query = query.split('#').next().unwrap_or(query);
+        let before_fragment = place.value.split('#').next().unwrap_or_default();
+        let query = match before_fragment.split_once('?') {
+            Some((_, query)) => query,
+            None if before_fragment.contains("://") => "",
+            None => before_fragment,
+        };
         let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
         for wanted in UTM {
             let values: Vec<&str> = pairs
                 .iter()
-                .filter(|(n, _)| n == wanted)
+                .filter(|(n, _)| n.eq_ignore_ascii_case(wanted))
                 .map(|(_, v)| v.as_str())
                 .collect();
             match values.as_slice() {
@@ -182,13 +165,13 @@ fn check_utm(campaign_macro: &str, campaign_id: &str, observed: &[Observed]) -> 
                 [..] => violations.push(violation(format!("{wanted} stands there {} times", values.len()))),
             }
         }
+        let known = |name: &str| UTM.iter().any(|u| u.eq_ignore_ascii_case(name));
+        for (name, _) in pairs.iter().filter(|(n, _)| is_utm(n) && !known(n)) {
+            violations.push(violation(format!("{name} is none of the four")));
+        }
     }
     if observed.is_empty() {
-        violations.push(Violation {
-            object: "campaign".to_owned(),
-            field: "utm".to_owned(),
-            what: "the platform shows no tracked URL at all".to_owned(),
-        });
+        violations.push(nothing_seen());
     }
     if violations.is_empty() {
         Ok(mode)
@@ -214,16 +197,6 @@ mod tests {
     };
 
     #[test]
-    fn utm_is_taken_out_and_nothing_else_is_touched() {
-        let url = Url::parse("https://a.example/p?x=%20a+b&UTM_Source=q&utm%5Fmedium=z&y#f").unwrap();
-        let (clean, removed) = without_utm(&url);
-        assert_eq!(clean.as_str(), "https://a.example/p?x=%20a+b&y#f");
-        assert_eq!(removed, ["UTM_Source", "utm_medium"]);
-        let only = Url::parse("https://a.example/p?utm_source=q").unwrap();
-        assert_eq!(without_utm(&only).0.as_str(), "https://a.example/p");
-    }
-
-    #[test]
     fn auto_tagging_wants_the_switch_on_and_no_utm() {
         let clean = [place("https://a.example/?kcid=1")];
         assert_eq!(
@@ -233,6 +206,24 @@ mod tests {
         assert!(check(Rule::AutoTagging, Some(false), "1", &clean).is_err());
         assert!(check(Rule::AutoTagging, None, "1", &clean).is_err());
         assert!(check(Rule::AutoTagging, Some(true), "1", &[place("x?UTM_id=4")]).is_err());
+    }
+
+    #[test]
+    fn a_platform_without_a_switch_wants_a_url_and_no_utm() {
+        let clean = [place("https://a.example/?kcid=1")];
+        let rule = Rule::TaggedByPlatform;
+        assert_eq!(check(rule, None, "1", &clean), Ok(Mode::AutoTagging));
+        assert!(check(rule, None, "1", &[]).is_err());
+        assert!(check(rule, None, "1", &[place("https://a.example/?UTM_medium=x")]).is_err());
+    }
+
+    #[test]
+    fn a_path_may_be_about_utm() {
+        let page = [place("https://a.example/what-is-utm_source/#utm_guide")];
+        assert_eq!(
+            check(Rule::AutoTagging, Some(true), "1", &page),
+            Ok(Mode::AutoTagging)
+        );
     }
 
     #[test]
@@ -250,6 +241,9 @@ mod tests {
             all.replace("&utm_content={{ad.id}}", ""),
             format!("{all}&utm_source=x"),
             all.replace("=facebook", "="),
+            format!("{all}&UTM_Source=x"),
+            format!("{all}&utm_term=x"),
+            "https://a.example/p".to_owned(),
         ] {
             assert!(check(META, None, "77", &[place(&bad)]).is_err(), "{bad}");
         }

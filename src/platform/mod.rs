@@ -418,6 +418,28 @@ pub trait Platform: Send + Sync + 'static {
     async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError>;
 }
 
+/// Everything that is wrong with a leg before anything is sent: the platform's own rules, and what tracking demands of its
+/// landing URLs.
+#[must_use]
+pub fn problems(platform: &dyn Platform, spec: &LegSpec) -> Vec<Problem> {
+    let mut problems = platform.check(spec);
+    if platform.traits().tracking.forbids_utm() {
+        for (g, group) in spec.campaign.ad_groups.iter().enumerate() {
+            for (a, ad) in group.ads.iter().enumerate() {
+                problems.extend(tracking::hidden_utm(&ad.landing_url).map(|what| Problem {
+                    pointer: format!("/ad_groups/{g}/ads/{a}/landing_url"),
+                    what,
+                    remedy: format!(
+                        "{} must not have any: take it out of the URL",
+                        platform.traits().display_name
+                    ),
+                }));
+            }
+        }
+    }
+    problems
+}
+
 /// The platform with this id, if we have an adapter for it.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Arc<dyn Platform>> {

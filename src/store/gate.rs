@@ -60,7 +60,18 @@ pub enum GateResult {
         saga: Saga,
         /// One per leg.
         legs: Vec<(LegSpec, u8)>,
+        /// What of the plan's tracking the platforms will not be given.
+        stripped: Vec<Stripped>,
     },
+}
+
+/// `utm_*` of a leg's landing URLs that its platform must not be given; `tracking.stripped` in the audit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stripped {
+    /// `platform/logical_campaign_key`.
+    pub leg: String,
+    /// Which parameters of which ads.
+    pub detail: Value,
 }
 
 impl Store {
@@ -162,6 +173,7 @@ impl Store {
         let changed = record_checks(&mut tx, job.execution_id, checks).await?;
         let opened = matches!(result, GateResult::Open { .. });
         let mut came = Came::Applied { legs: 0 };
+        let mut notes = Vec::new();
         match result {
             GateResult::Closed { messages, ask, .. } => {
                 if let Some(what_to_do) = ask {
@@ -169,7 +181,8 @@ impl Store {
                 }
                 outbox::put(&mut tx, &messages).await?;
             }
-            GateResult::Open { saga, legs } => {
+            GateResult::Open { saga, legs, stripped } => {
+                notes = stripped;
                 came = enter(&mut tx, compose, (job, older), saga, (&legs, &queued)).await?;
                 settle_gate(&mut tx, job, &came).await?;
             }
@@ -180,18 +193,24 @@ impl Store {
             Came::Fenced => "fenced",
         };
         if changed || opened {
-            let record = Record {
+            let record = |action: String, leg: Option<String>, detail: Value| Record {
                 tenant_id: job.tenant_id.clone(),
                 entry: Entry {
                     at: now.to_owned(),
                     actor: "service".to_owned(),
-                    action: format!("gate.{gate}"),
+                    action,
                     plan_version: Some(job.plan_version.clone()),
-                    leg: None,
-                    detail: json!({ "checks": checks, "came_to": came.words() }),
+                    leg,
+                    detail,
                 },
             };
-            audit::append(&mut tx, &[record]).await?;
+            let verdict = json!({ "checks": checks, "came_to": came.words() });
+            let mut records = vec![record(format!("gate.{gate}"), None, verdict)];
+            if matches!(came, Came::Applied { .. }) {
+                let note = |n: Stripped| record("tracking.stripped".to_owned(), Some(n.leg), n.detail);
+                records.extend(notes.into_iter().map(note));
+            }
+            audit::append(&mut tx, &records).await?;
         }
         commit(tx, "gate.record").await?;
         Ok(true)

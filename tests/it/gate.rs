@@ -421,3 +421,187 @@ async fn a_payer_in_trouble_is_the_agencys_on_every_platform() {
         assert_eq!(app.events("campaign.scheduled").len(), 1, "{name}");
     }
 }
+
+// ---- budgets -------------------------------------------------------------------------------------------------------
+
+/// Lets the last probe of a platform's account have told these amounts, in micros.
+async fn probe_told(app: &App, platform: &str, facts: Value) {
+    let mut connection = app.connect().await;
+    let done = sqlx::query(
+        "UPDATE probe_verdict SET verdict = verdict || $1, probed_at = clock_timestamp() WHERE probe = $2",
+    )
+    .bind(facts)
+    .bind(format!("account:{platform}"))
+    .execute(&mut connection)
+    .await
+    .expect("the verdict is there");
+    assert_eq!(done.rows_affected(), 1);
+}
+
+fn euros(micros: i64) -> Value {
+    json!({ "micros": micros, "currency": "EUR" })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_stands_beside_what_the_account_allows_before_anything_is_built() {
+    for platform in platform::all() {
+        let name = platform.name();
+        let app = App::start().await;
+        publish(&app, &plans::only(plans::plan("known.1"), name)).await;
+        let before = app.effects().await;
+        let plan = plans::only(plans::plan("small.1"), name);
+        let (key, amount) = {
+            let campaign = &plan["campaigns"][0];
+            (
+                text(&campaign["logical_campaign_key"]).to_owned(),
+                text(&campaign["budget"]["amount"]).to_owned(),
+            )
+        };
+        probe_told(
+            &app,
+            name,
+            json!({ "minimum_daily": euros(20_000_000_000), "spendable": null }),
+        )
+        .await;
+        publish(&app, &plan).await;
+        let refused = check(&app, &format!("budget:{name}/{key}"));
+        assert_eq!(refused["plan_amount"], format!("{amount} EUR"), "{refused}");
+        assert_eq!(refused["platform_limit"], "20000.00 EUR", "{refused}");
+
+        probe_told(
+            &app,
+            name,
+            json!({ "minimum_daily": null, "spendable": euros(1_000_000) }),
+        )
+        .await;
+        publish(&app, &plans::only(plans::plan("large.1"), name)).await;
+        let refused = check(&app, &format!("budget:{name}/{key}"));
+        assert_eq!(refused["platform_limit"], "1.00 EUR", "{refused}");
+
+        probe_told(&app, name, json!({ "spendable": euros(0) })).await;
+        publish(&app, &plans::only(plans::plan("empty.1"), name)).await;
+        let refused = check(&app, &format!("budget:{name}"));
+        assert_eq!(
+            refused["alert_code"],
+            format!("PRE-{}-PAYER", name.to_uppercase())
+        );
+        assert_eq!(refused["route"], "agency_master");
+        assert_eq!(app.effects().await, before, "nothing was built");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_budgets_of_an_account_together_must_be_covered() {
+    let app = App::start().await;
+    publish(&app, &google("known.1")).await;
+    probe_told(&app, "google-ads", json!({ "spendable": euros(499_990_000) })).await;
+    let mut plan = google("sum.1");
+    let mut second = plan["campaigns"][0].clone();
+    second["logical_campaign_key"] = json!("search-more");
+    plan["campaigns"].as_array_mut().expect("campaigns").push(second);
+    publish(&app, &plan).await;
+    let refused = check(&app, "budget:google-ads");
+    assert_eq!(refused["plan_amount"], "500.00 EUR", "{refused}");
+    assert_eq!(refused["platform_limit"], "499.99 EUR", "{refused}");
+    probe_told(&app, "google-ads", json!({ "spendable": euros(500_000_000) })).await;
+    app.sql("UPDATE execution SET gate_at = clock_timestamp(), gate_lease = NULL")
+        .await;
+    app.settle().await;
+    assert_eq!(app.events("campaign.scheduled").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tenants_own_ceiling_holds_even_where_the_account_is_away() {
+    let app = App::start().await;
+    app.fault(json!({ "vendor": "google-ads", "method": "*", "status": 503 }))
+        .await;
+    let mut plan = google("ceiling.1");
+    plan["campaigns"][0]["budget"]["amount"] = json!("5000.01");
+    publish(&app, &plan).await;
+    let refused = check(&app, "budget:google-ads/search-brand");
+    assert_eq!(refused["plan_amount"], "5000.01 EUR");
+    assert!(
+        text(&refused["reason"]).contains("the tenant's limit there is 5000.00 EUR"),
+        "{refused}"
+    );
+    assert_eq!(check(&app, "account:google-ads")["outcome"], "unknown");
+}
+
+// ---- tracking ------------------------------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_platform_tracks_as_its_rule_says_and_says_so() {
+    let app = App::start().await;
+    app.onboard(|t| {
+        t["updated_at"] = json!(plans::stamp(chrono::Duration::zero()));
+        t["landing_hosts"] = json!(["xn--bcher-kva.example"]);
+    })
+    .await;
+    app.world(json!({ "ga4": { "*": { "default_uri": "https://bücher.example" } } }))
+        .await;
+    let mut plan = plans::plan("mode.1");
+    for campaign in plan["campaigns"].as_array_mut().expect("campaigns") {
+        for group in campaign["ad_groups"].as_array_mut().expect("groups") {
+            for ad in group["ads"].as_array_mut().expect("ads") {
+                ad["landing_url"] = json!("https://BÜCHER.example/ü?a=%20b+c&UTM%5Fsource=old&d#teil");
+            }
+        }
+    }
+    publish(&app, &plan).await;
+    let live = app.events("campaign.scheduled");
+    assert_eq!(
+        live.len(),
+        plan["campaigns"].as_array().expect("campaigns").len(),
+        "{:?}",
+        app.events("execution.blocked")
+    );
+    for platform in platform::all() {
+        let name = platform.name();
+        let rule = platform.traits().tracking;
+        let modes: &[&str] = if rule.forbids_utm() {
+            &["auto_tagging"]
+        } else {
+            &["utm_macro", "utm_injected"]
+        };
+        for event in live.iter().filter(|e| e.data["platform"] == name) {
+            assert!(
+                modes.contains(&text(&event.data["tracking_mode"])),
+                "{name}: {}",
+                event.data
+            );
+        }
+        // Only what a platform must not be given is stripped, and the audit says of which ad.
+        let mut connection = app.connect().await;
+        let notes: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM audit_log WHERE entry::jsonb ->> 'action' = 'tracking.stripped'
+             AND entry::jsonb ->> 'leg' LIKE $1 || '/%' AND entry LIKE '%UTM_source%'",
+        )
+        .bind(name)
+        .fetch_one(&mut connection)
+        .await
+        .expect("the audit log");
+        let legs = live.iter().filter(|e| e.data["platform"] == name).count() as i64;
+        assert_eq!(notes, if rule.forbids_utm() { legs } else { 0 }, "{name}");
+    }
+    let kept = "SELECT count(*) FROM execution_manifest WHERE tracking_mode IS NULL";
+    assert_eq!(
+        app.number(kept).await,
+        0,
+        "every leg's manifest says how it is tracked"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_utm_that_cannot_be_taken_out_is_refused_where_none_may_be() {
+    let app = App::start().await;
+    let mut plan = google("hidden.1");
+    plan["campaigns"][0]["ad_groups"][0]["ads"][0]["landing_url"] =
+        json!("https://shop.acme.example/r?to=https%3A%2F%2Fshop.acme.example%2F%3Futm_source%3Dx");
+    publish(&app, &plan).await;
+    let refused = check(&app, "spec:google-ads/search-brand/ad_groups/0/ads/0/landing_url");
+    assert!(
+        text(&refused["reason"]).contains("utm_ inside another parameter"),
+        "{refused}"
+    );
+    assert_eq!(app.effects().await, 0);
+}

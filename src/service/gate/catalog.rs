@@ -138,13 +138,13 @@ impl Gatekeeper {
     {
         let id = tenant.tenant_id.as_str();
         let later = super::later;
-        let kept = self.store.verdict(id, probe, self.config.verdict_ttl_s).await;
-        if let Some((verdict, age)) = kept.map_err(later)?
-            && let Ok(health) = serde_json::from_value::<CatalogHealth>(verdict)
-        {
-            return Ok(Some((health, age)));
-        }
         let flight = || async {
+            let kept = self.store.verdict(id, probe, self.config.verdict_ttl_s).await;
+            if let Some((verdict, age)) = kept.map_err(later)?
+                && let Ok(health) = serde_json::from_value::<CatalogHealth>(verdict)
+            {
+                return Ok(Some((health, age)));
+            }
             let found = retry::look(PATIENCE, super::passes, &ask).await?;
             // A feed in trouble is asked again each time: it may have been mended.
             if let Some(health) = found

@@ -5,6 +5,7 @@
 mod accounts;
 mod amendment;
 mod assets;
+mod budgets;
 mod catalog;
 mod flights;
 mod offline;
@@ -19,12 +20,13 @@ use crate::domain::plan::Plan;
 use crate::domain::saga::Saga;
 use crate::domain::spec::{Asset, LegSpec, leg_specs};
 use crate::domain::tenant::Account;
+use crate::domain::tracking::without_utm;
 use crate::health::Unknown;
 use crate::health::assets::Library;
 use crate::health::ga4::Health;
 use crate::outbound::Outbound;
 use crate::platform::{self, AccountFacts, CallError, Platform, Session};
-use crate::store::gate::{GateJob, GateResult};
+use crate::store::gate::{GateJob, GateResult, Stripped};
 use crate::store::{Store, StoreError};
 use crate::wire;
 use flights::Flights;
@@ -191,7 +193,10 @@ impl Gatekeeper {
             checks: vec![offline::status(plan)],
             assets: creative.assets,
         };
-        findings.checks.extend(accounts);
+        findings.checks.extend(budgets::budgets(plan, &tenant, &accounts));
+        findings
+            .checks
+            .extend(accounts.into_values().flat_map(|found| found.checks));
         findings.checks.extend(tracking);
         findings.checks.extend(creative.checks);
         findings.checks.extend(feeds);
@@ -217,6 +222,7 @@ impl Gatekeeper {
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect();
         }
+        let stripped = specs.iter().filter_map(stripped).collect();
         let legs: Vec<(LegSpec, u8)> = specs
             .into_iter()
             .map(|spec| {
@@ -230,7 +236,7 @@ impl Gatekeeper {
             plan.launch.order,
             legs.iter().map(|(_, p)| *p),
         );
-        Ok((findings.checks, GateResult::Open { saga, legs }))
+        Ok((findings.checks, GateResult::Open { saga, legs, stripped }))
     }
 
     /// The gate stays closed: what is published, and when it is asked again.
@@ -266,6 +272,28 @@ impl Gatekeeper {
             deadline: platform.traits().deadline,
         }
     }
+}
+
+/// For the audit: the `utm_*` that the plan's landing URLs carry and the platform must not be given.
+fn stripped(spec: &LegSpec) -> Option<Stripped> {
+    let platform = platform::by_name(spec.key.platform.as_str())?;
+    if !platform.traits().tracking.forbids_utm() {
+        return None;
+    }
+    let mut ads = serde_json::Map::new();
+    for group in &spec.campaign.ad_groups {
+        for ad in &group.ads {
+            let (_, removed) = without_utm(&ad.landing_url);
+            if !removed.is_empty() {
+                ads.insert(format!("{}/{}", group.key, ad.key), removed.into());
+            }
+        }
+    }
+    let leg = format!("{}/{}", spec.key.platform, spec.key.logical_campaign_key);
+    (!ads.is_empty()).then(|| Stripped {
+        leg,
+        detail: serde_json::json!({ "ads": ads }),
+    })
 }
 
 /// When what could not be asked is asked again: as soon as the first of it makes sense.

@@ -5,7 +5,7 @@
 
 use super::{Gatekeeper, landing_urls};
 use crate::domain::gate::{Check, Outcome};
-use crate::domain::plan::{Period, Plan};
+use crate::domain::plan::Plan;
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::{LaunchApproval, Tenant};
 use crate::platform;
@@ -27,7 +27,7 @@ impl Gatekeeper {
                 ));
             }
             if let Some(platform) = platform::by_name(spec.key.platform.as_str()) {
-                checks.extend(platform.check(spec).into_iter().map(|p| {
+                checks.extend(platform::problems(platform.as_ref(), spec).into_iter().map(|p| {
                     Check::not(
                         Outcome::Fail,
                         format!("spec:{leg}{}", p.pointer),
@@ -36,7 +36,6 @@ impl Gatekeeper {
                     )
                 }));
             }
-            checks.extend(ceiling(spec, tenant, &leg));
         }
         let hosts: BTreeSet<&str> = landing_urls(plan).filter_map(url::Url::host_str).collect();
         for host in hosts {
@@ -71,27 +70,6 @@ pub(super) fn status(plan: &Plan) -> Check {
             "approve the plan and publish it again",
         )
     }
-}
-
-fn ceiling(spec: &LegSpec, tenant: &Tenant, leg: &str) -> Option<Check> {
-    let budget = &spec.campaign.budget;
-    let (daily, lifetime) = tenant.limits.get(spec.key.platform.as_str())?.micros().ok()?;
-    let limit = match budget.period {
-        Period::Daily => daily,
-        Period::Lifetime => lifetime,
-    }?;
-    (budget.amount.micros > limit).then(|| {
-        let allowed = crate::domain::money::Money::from_micros(limit, budget.amount.currency);
-        Check::not(
-            Outcome::Fail,
-            format!("budget:{leg}"),
-            format!(
-                "the plan asks for {}, the tenant's limit there is {allowed}",
-                budget.amount
-            ),
-            "lower the budget, or raise the tenant's limit by onboarding",
-        )
-    })
 }
 
 pub(super) fn approval(job: &GateJob, tenant: &Tenant) -> Option<Check> {

@@ -84,15 +84,6 @@ impl Gatekeeper {
         let asked = format!("{hosts:?}{:?}{ads_customer_id:?}", plan.tracking.key_events);
         let probe = format!("ga4:{}:{}", account.account_id, wire::event_id(&[&asked]));
         let unknown = |error: StoreError| Unknown::new(error.to_string());
-        let kept = self
-            .store
-            .verdict(tenant.tenant_id.as_str(), &probe, self.config.verdict_ttl_s)
-            .await;
-        if let Some((verdict, age)) = kept.map_err(unknown)?
-            && let Ok(health) = serde_json::from_value::<Health>(verdict)
-        {
-            return Ok((health, age));
-        }
         let question = ga4::Question {
             admin_base: &self.config.ga4_admin,
             data_base: &self.config.ga4_data,
@@ -103,6 +94,15 @@ impl Gatekeeper {
             ads_customer_id: ads_customer_id.as_deref(),
         };
         let flight = || async {
+            let kept = self
+                .store
+                .verdict(tenant.tenant_id.as_str(), &probe, self.config.verdict_ttl_s)
+                .await;
+            if let Some((verdict, age)) = kept.map_err(unknown)?
+                && let Ok(health) = serde_json::from_value::<Health>(verdict)
+            {
+                return Ok((health, age));
+            }
             let health = self.within_budget(question).await?;
             if health.level() == Level::Green {
                 let kept = self
