@@ -308,6 +308,9 @@ pub struct Ad {
     pub landing_url: url::Url,
     /// Titles.
     pub headlines: Vec<String>,
+    /// Titles with room for a sentence, where a format has both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub long_headlines: Vec<String>,
     /// Longer texts.
     pub descriptions: Vec<String>,
     /// The body text.

@@ -129,6 +129,8 @@ struct Ad {
     #[serde(default)]
     headlines: Vec<String>,
     #[serde(default)]
+    long_headlines: Vec<String>,
+    #[serde(default)]
     descriptions: Vec<String>,
     primary_text: Option<String>,
     call_to_action: Option<String>,
@@ -435,6 +437,7 @@ impl Reader {
     fn ad(&mut self, wire: Ad, at: &str) -> Option<d::Ad> {
         for (name, texts) in [
             ("headlines", &wire.headlines),
+            ("long_headlines", &wire.long_headlines),
             ("descriptions", &wire.descriptions),
         ] {
             for (i, text) in texts.iter().enumerate() {
@@ -457,6 +460,7 @@ impl Reader {
             asset_ids: wire.asset_ids,
             landing_url,
             headlines: wire.headlines,
+            long_headlines: wire.long_headlines,
             descriptions: wire.descriptions,
             primary_text: wire.primary_text,
             call_to_action: wire.call_to_action,
