@@ -4,11 +4,14 @@
 //! null; amounts are integers in micros; dates are days in the account's zone. Building it from the plan (`mapping`) and
 //! from what Google answers (here) must give the same, or every replay would find a change.
 
+use super::creatives::CreativeForm;
 use super::forms::filled;
+use super::mapping::form;
 use super::wire::{
-    Ad, AdGroup, AdGroupAd, AdGroupCriterion, AdTextAsset, Int64, KeywordInfo, ResponsiveSearchAd,
+    Ad, AdGroup, AdGroupAd, AdGroupCriterion, AdTextAsset, Empty, Int64, KeywordInfo, ResponsiveSearchAd,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// The normal form of an ad group.
@@ -189,4 +192,93 @@ pub(super) fn short_hash(parts: &[&str], bytes: usize) -> String {
         hash.update(part.as_bytes());
     }
     hex::encode(hash.finalize().get(..bytes).unwrap_or_default())
+}
+
+/// The normal form of a product ad: what it shows comes from the feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ProductForm {
+    /// Always `shopping_product`.
+    pub format: String,
+    pub status: String,
+}
+
+/// An ad of whatever kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum AnyAd {
+    Search(AdForm),
+    Creative(CreativeForm),
+    Product(ProductForm),
+}
+
+impl AnyAd {
+    /// From a normal form; a search ad's is the one that names no format.
+    pub fn of(fields: &Value) -> Option<Self> {
+        let fields = fields.clone();
+        match fields.get("format").and_then(Value::as_str) {
+            None => serde_json::from_value(fields).ok().map(Self::Search),
+            Some("shopping_product") => serde_json::from_value(fields).ok().map(Self::Product),
+            Some(_) => serde_json::from_value(fields).ok().map(Self::Creative),
+        }
+    }
+
+    pub fn seen(ad: &AdGroupAd) -> Self {
+        if let Some(creative) = CreativeForm::seen(ad) {
+            return Self::Creative(creative);
+        }
+        // The ad itself is an empty message, which no query can ask for.
+        let kind = ad.ad.as_ref().and_then(|ad| ad.kind.as_deref());
+        let product = kind == Some("SHOPPING_PRODUCT_AD");
+        if product {
+            return Self::Product(ProductForm {
+                format: "shopping_product".to_owned(),
+                status: ad.status.clone().unwrap_or_default(),
+            });
+        }
+        Self::Search(AdForm::seen(ad))
+    }
+
+    pub fn form(&self) -> Value {
+        match self {
+            Self::Search(ad) => form(ad),
+            Self::Creative(ad) => form(ad),
+            Self::Product(ad) => form(ad),
+        }
+    }
+
+    /// What it says stands for its name.
+    pub fn fingerprint(&self) -> String {
+        match self {
+            Self::Search(ad) => ad.fingerprint(),
+            Self::Creative(ad) => ad.fingerprint(),
+            Self::Product(_) => "products".to_owned(),
+        }
+    }
+
+    pub fn status(&self) -> &str {
+        match self {
+            Self::Search(ad) => &ad.status,
+            Self::Creative(ad) => &ad.status,
+            Self::Product(ad) => &ad.status,
+        }
+    }
+
+    pub fn wire_ad(&self) -> Ad {
+        match self {
+            Self::Search(ad) => ad.wire_ad(),
+            Self::Creative(ad) => ad.wire_ad(),
+            Self::Product(_) => Ad {
+                shopping_product_ad: Some(Empty {}),
+                ..Default::default()
+            },
+        }
+    }
+
+    /// What `updateMask` of the *ad* must name for a field of this form to change; the status is the ad group ad's.
+    pub fn mask(&self, field: &str) -> Option<&'static str> {
+        match self {
+            Self::Search(_) => AdForm::mask(field),
+            Self::Creative(ad) => ad.mask(field),
+            Self::Product(_) => None,
+        }
+    }
 }

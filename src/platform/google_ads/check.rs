@@ -1,38 +1,31 @@
-//! Every rule of Google's search campaigns that can be checked offline.
+//! What can be checked offline whatever the channel: objective, budget, bids, audience, custom parameters, settings. The channel's
+//! file has the rest.
 //!
 //! Must not stop at the first problem, nor repeat what the plan's own schema says (ids, money, https).
 //! Limits: google/ads/googleads/v26/resources and common (comments);
-//! developers.google.com/google-ads/api/docs/responsive-search-ads/create-responsive-search-ads;
 //! developers.google.com/google-ads/api/docs/best-practices/system-limits.
 
-use super::ad_forms::keyword_text;
-use super::geo;
-use super::mapping::{DECLARATIONS, SETTINGS, STRATEGIES, settings};
-use crate::domain::plan::{Ad, AdGroup, Campaign, Keyword, Period};
+use super::channel::{Channel, offer};
+use super::mapping::{DECLARATIONS, Settings, settings};
+use super::{demand_gen, geo, performance_max, search, shopping};
+use crate::domain::plan::{Ad, AdGroup, Campaign, Period};
 use crate::domain::spec::LegSpec;
 use crate::platform::Problem;
 use std::collections::HashSet;
 
-/// Characters in a headline.
-const HEADLINE: usize = 30;
-/// Characters in a description.
-const DESCRIPTION: usize = 90;
-/// Characters in a part of the display path.
-const PATH: usize = 15;
-/// Characters and words in a keyword.
-const KEYWORD: (usize, usize) = (80, 10);
 /// Bytes in a custom parameter's value.
 const PARAMETER: usize = 200;
-/// Characters that no keyword may hold (`criterionError: KEYWORD_HAS_INVALID_CHARS`).
-const NOT_IN_KEYWORDS: &str = "!@%^*()={};~`<>?\\|,";
+/// Characters in the name of the business. Source: v26/common/ad_type_infos.proto, `business_name`.
+const BUSINESS: usize = 25;
 /// Operations in one request (`requestError: TOO_MANY_MUTATE_OPERATIONS`).
 /// Source: developers.google.com/google-ads/api/docs/best-practices/quotas.
 const OPERATIONS: usize = 10_000;
 
-struct Problems(Vec<Problem>);
+/// What is wrong so far.
+pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
-    fn add(&mut self, pointer: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
+    pub fn add(&mut self, pointer: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
         self.0.push(Problem {
             pointer: pointer.into(),
             what: what.into(),
@@ -41,22 +34,47 @@ impl Problems {
     }
 }
 
+/// How many texts of a kind an ad takes, and how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Texts {
+    name: &'static str,
+    least: usize,
+    most: usize,
+    longest: usize,
+}
+
+impl Texts {
+    pub const fn new(name: &'static str, least: usize, most: usize, longest: usize) -> Self {
+        Self {
+            name,
+            least,
+            most,
+            longest,
+        }
+    }
+
+    fn of<'a>(&self, ad: &'a Ad) -> &'a [String] {
+        match self.name {
+            "headlines" => &ad.headlines,
+            "long_headlines" => &ad.long_headlines,
+            _ => &ad.descriptions,
+        }
+    }
+}
+
 /// See [`crate::platform::Platform::check`].
 pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
     let mut problems = Problems(Vec::new());
     let campaign = &spec.campaign;
-    match campaign.channel.as_deref() {
-        Some("search") => {}
-        Some(other) => {
-            let what = format!("channel {other:?} is not supported yet");
-            problems.add("/channel", what, "use search");
-            return problems.0;
-        }
-        None => {
-            problems.add("/channel", "a Google Ads campaign needs a channel", "use search");
-            return problems.0;
-        }
+    if let Err(not) = offer(campaign.objective, campaign.channel.as_deref()) {
+        problems.add("/channel", not.why, format!("use {}", not.instead));
+        return problems.0;
     }
+    let channel = campaign
+        .channel
+        .as_deref()
+        .and_then(Channel::parse)
+        .unwrap_or_default();
     if !DECLARATIONS.contains(&spec.eu_political_advertising.as_str()) {
         let remedy = format!(
             "the tenant's policy.eu_political_advertising is one of {}",
@@ -68,23 +86,129 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
             remedy,
         );
     }
-    budget_and_bids(campaign, &mut problems);
-    audience(campaign, &mut problems);
+    budget_and_bids(campaign, channel, &mut problems);
+    audience(campaign, channel, &mut problems);
     parameters(campaign, &mut problems);
-    known_settings(campaign, &mut problems);
-    for (at, group) in campaign.ad_groups.iter().enumerate() {
-        ad_group(group, &format!("/ad_groups/{at}"), &mut problems);
+    let known = known_settings(campaign, channel, &mut problems);
+    formats(campaign, channel, &mut problems);
+    match channel {
+        Channel::Search => search::check(spec, &mut problems),
+        Channel::Display | Channel::DemandGen => demand_gen::check(spec, channel, &known, &mut problems),
+        Channel::Shopping => shopping::check(spec, &known, &mut problems),
+        Channel::PerformanceMax => performance_max::check(spec, &known, &mut problems),
     }
-    let count = |group: &AdGroup| 1 + group.keywords.len() + group.negative_keywords.len() + group.ads.len();
-    let operations: usize = campaign.ad_groups.iter().map(count).sum();
+    size(campaign, &mut problems);
+    problems.0
+}
+
+/// All of a campaign is made in one request.
+fn size(campaign: &Campaign, problems: &mut Problems) {
+    let assets = |ad: &Ad| {
+        1 + ad.asset_ids.len() + ad.headlines.len() + ad.long_headlines.len() + ad.descriptions.len()
+    };
+    let count = |group: &AdGroup| {
+        let ads: usize = group.ads.iter().map(assets).sum();
+        1 + group.keywords.len() + group.negative_keywords.len() + ads
+    };
+    let search = campaign.channel.as_deref() == Some(Channel::Search.as_str());
+    let lean = |group: &AdGroup| 1 + group.keywords.len() + group.negative_keywords.len() + group.ads.len();
+    let operations: usize = campaign
+        .ad_groups
+        .iter()
+        .map(|group| if search { lean(group) } else { count(group) })
+        .sum();
     if operations + campaign.audience.countries.len() + campaign.audience.languages.len() + 4 > OPERATIONS {
         let what = format!("more than {OPERATIONS} objects, which is all that one request may create");
         problems.add("/ad_groups", what, "split the campaign");
     }
-    problems.0
 }
 
-fn budget_and_bids(campaign: &Campaign, problems: &mut Problems) {
+/// Each ad has a format of the channel, and only search has keywords.
+fn formats(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
+    for (at, group) in campaign.ad_groups.iter().enumerate() {
+        for (n, ad) in group.ads.iter().enumerate() {
+            if !channel.formats().contains(&ad.format.as_str()) {
+                let what = format!(
+                    "{} campaigns have no ads of format {:?}",
+                    channel.as_str(),
+                    ad.format
+                );
+                let remedy = format!("use {}", channel.formats().join(" or "));
+                problems.add(format!("/ad_groups/{at}/ads/{n}/format"), what, remedy);
+            }
+        }
+        let lists = [
+            ("keywords", group.keywords.is_empty()),
+            ("negative_keywords", group.negative_keywords.is_empty()),
+        ];
+        for (name, _) in lists
+            .iter()
+            .filter(|(_, empty)| channel != Channel::Search && !empty)
+        {
+            let what = format!("ad groups of {} campaigns have no {name} here", channel.as_str());
+            problems.add(
+                format!("/ad_groups/{at}/{name}"),
+                what,
+                "leave them out, or use channel search",
+            );
+        }
+    }
+}
+
+/// Count and length of one kind of text of an ad.
+pub(super) fn texts(ad: &Ad, pointer: &str, rule: &Texts, problems: &mut Problems) {
+    let (list, name) = (rule.of(ad), rule.name);
+    if !(rule.least..=rule.most).contains(&list.len()) {
+        let wanted = if rule.most == 0 {
+            "none are".to_owned()
+        } else {
+            format!("{} to {} are", rule.least, rule.most)
+        };
+        let what = format!("{} {name}, but {wanted} wanted", list.len());
+        problems.add(format!("{pointer}/{name}"), what, "add or remove some");
+    }
+    let mut seen = HashSet::new();
+    for (at, text) in list.iter().enumerate() {
+        let (width, longest) = (width(text), rule.longest);
+        let pointer = format!("{pointer}/{name}/{at}");
+        if width == 0 || width > longest {
+            let what = format!(
+                "{text:?} has {width} characters; 1 to {longest} are allowed (wide ones count twice)"
+            );
+            problems.add(pointer.clone(), what, "shorten it");
+        }
+        if !seen.insert(text.trim()) {
+            problems.add(
+                pointer,
+                format!("{text:?} stands there twice"),
+                "every one must be different",
+            );
+        }
+    }
+}
+
+/// Fields of an ad that its format has no place for.
+pub(super) fn foreign(ad: &Ad, pointer: &str, fields: &[&str], problems: &mut Problems) {
+    let there = |field: &str| match field {
+        "asset_ids" => !ad.asset_ids.is_empty(),
+        "headlines" => !ad.headlines.is_empty(),
+        "long_headlines" => !ad.long_headlines.is_empty(),
+        "descriptions" => !ad.descriptions.is_empty(),
+        "primary_text" => ad.primary_text.is_some(),
+        "call_to_action" => ad.call_to_action.is_some(),
+        "path1" => ad.path1.is_some(),
+        "path2" => ad.path2.is_some(),
+        "width" => ad.width.is_some(),
+        "height" => ad.height.is_some(),
+        _ => false,
+    };
+    for field in fields.iter().filter(|field| there(field)) {
+        let what = format!("{} ads have no {field}", ad.format);
+        problems.add(format!("{pointer}/{field}"), what, "leave it out");
+    }
+}
+
+fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
     if campaign.budget.amount.micros == 0 {
         problems.add(
             "/budget/amount",
@@ -102,15 +226,17 @@ fn budget_and_bids(campaign: &Campaign, problems: &mut Problems) {
     }
     let bidding = &campaign.bidding;
     let strategy = bidding.strategy.as_str();
-    if !STRATEGIES.contains(&strategy) {
+    let known = channel.strategies();
+    if !known.contains(&strategy) {
         let what = format!(
-            "search campaigns have no strategy {strategy:?}{}",
-            nearest(strategy, &STRATEGIES)
+            "{} campaigns have no strategy {strategy:?}{}",
+            channel.as_str(),
+            nearest(strategy, known)
         );
         problems.add(
             "/bidding/strategy",
             what,
-            format!("use one of {}", STRATEGIES.join(", ")),
+            format!("use one of {}", known.join(", ")),
         );
         return;
     }
@@ -148,16 +274,23 @@ fn budget_and_bids(campaign: &Campaign, problems: &mut Problems) {
             "give bidding.bid, the most a click may cost",
         );
     }
-    if campaign.frequency_cap.is_some() {
+    if channel == Channel::Shopping
+        && strategy == "maximize_conversion_value"
+        && bidding.target_roas_micros.is_none()
+    {
         problems.add(
-            "/frequency_cap",
-            "search campaigns have no frequency cap",
-            "leave it out",
+            "/bidding/target_roas",
+            "a shopping campaign bids for conversion value only towards a target",
+            "give bidding.target_roas",
         );
+    }
+    if campaign.frequency_cap.is_some() {
+        let what = format!("{} campaigns have no frequency cap here", channel.as_str());
+        problems.add("/frequency_cap", what, "leave it out");
     }
 }
 
-fn audience(campaign: &Campaign, problems: &mut Problems) {
+fn audience(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
     let audience = &campaign.audience;
     for (at, country) in audience.countries.iter().enumerate() {
         if geo::geo_target(country).is_none() {
@@ -204,7 +337,7 @@ fn audience(campaign: &Campaign, problems: &mut Problems) {
         ("genders", !audience.genders.is_empty()),
     ];
     for (field, _) in person.iter().filter(|(_, there)| *there) {
-        let what = format!("{field} is not supported for search campaigns yet");
+        let what = format!("{field} is not supported for {} campaigns yet", channel.as_str());
         problems.add(format!("/audience/{field}"), what, "leave it out");
     }
 }
@@ -235,169 +368,58 @@ fn parameters(campaign: &Campaign, problems: &mut Problems) {
     }
 }
 
-fn known_settings(campaign: &Campaign, problems: &mut Problems) {
+/// The settings, as far as they can be read.
+fn known_settings(campaign: &Campaign, channel: Channel, problems: &mut Problems) -> Settings {
+    let known = channel.settings();
     let mut unknown = false;
     for key in campaign
         .settings
         .keys()
-        .filter(|key| !SETTINGS.contains(&key.as_str()))
+        .filter(|key| !known.contains(&key.as_str()))
     {
         unknown = true;
-        let what = format!("unknown setting {key:?}{}", nearest(key, &SETTINGS));
+        let what = format!(
+            "unknown setting {key:?} on channel {}{}",
+            channel.as_str(),
+            nearest(key, known)
+        );
         problems.add(
             format!("/settings/{key}"),
             what,
-            format!("known: {}", SETTINGS.join(", ")),
+            format!("known: {}", known.join(", ")),
         );
     }
-    if !unknown && let Err(error) = settings(campaign) {
-        problems.add("/settings", error.message, error.remedy);
-    }
-}
-
-fn ad_group(group: &AdGroup, pointer: &str, problems: &mut Problems) {
-    let mut seen = HashSet::new();
-    let lists = [
-        ("keywords", &group.keywords),
-        ("negative_keywords", &group.negative_keywords),
-    ];
-    for (name, list) in lists {
-        for (at, keyword) in list.iter().enumerate() {
-            let pointer = format!("{pointer}/{name}/{at}");
-            check_keyword(keyword, &pointer, problems);
-            if !seen.insert((keyword_text(&keyword.text), keyword.match_type as u8)) {
-                let what = format!(
-                    "{:?} stands in this ad group twice with the same match",
-                    keyword.text
-                );
-                problems.add(pointer, what, "leave it out");
-            }
+    let read = match settings(campaign) {
+        Ok(read) => read,
+        // What is unknown has been named; the rest cannot be read beside it.
+        Err(_) if unknown => return Settings::default(),
+        Err(error) => {
+            problems.add("/settings", error.message, error.remedy);
+            return Settings::default();
         }
+    };
+    if let Some(name) = &read.business_name
+        && !(1..=BUSINESS).contains(&width(name))
+    {
+        let what = format!("{name:?} must have 1 to {BUSINESS} characters (wide ones count twice)");
+        problems.add("/settings/business_name", what, "shorten it");
     }
-    if group.keywords.is_empty() {
-        let what = "an ad group without keywords never serves on search";
-        problems.add(format!("{pointer}/keywords"), what, "give at least one keyword");
-    }
-    if group.ads.len() > 3 {
-        // RESPONSIVE_SEARCH_ADS_PER_AD_GROUP; developers.google.com/google-ads/api/docs/best-practices/system-limits.
-        let what = format!(
-            "{} responsive search ads, and Google allows 3 enabled in an ad group",
-            group.ads.len()
-        );
-        problems.add(
-            format!("{pointer}/ads"),
-            what,
-            "spread them over several ad groups",
-        );
-    }
-    let mut contents = HashSet::new();
-    for (at, ad) in group.ads.iter().enumerate() {
-        let pointer = format!("{pointer}/ads/{at}");
-        check_ad(ad, &pointer, problems);
-        if !contents.insert((
-            ad.landing_url.as_str(),
-            &ad.headlines,
-            &ad.descriptions,
-            &ad.path1,
-            &ad.path2,
-        )) {
+    let ads = || campaign.ad_groups.iter().flat_map(|group| &group.ads);
+    for (at, logo) in read.logos.iter().enumerate() {
+        if !ads().any(|ad| ad.asset_ids.contains(logo)) {
             problems.add(
-                pointer,
-                "this ad says the same as another one of its ad group",
-                "leave it out",
+                format!("/settings/logos/{at}"),
+                format!("{logo:?} is in no ad's asset_ids"),
+                "settings.logos says which of the ads' assets are logos: name it there too",
             );
         }
     }
-}
-
-fn check_keyword(keyword: &Keyword, pointer: &str, problems: &mut Problems) {
-    let text = keyword_text(&keyword.text);
-    let (characters, words) = KEYWORD;
-    if text.is_empty() || text.chars().count() > characters || text.split(' ').count() > words {
-        let what = format!(
-            "{:?} must have 1 to {characters} characters and at most {words} words",
-            keyword.text
-        );
-        problems.add(pointer, what, "shorten the keyword");
-    }
-    if let Some(bad) = text.chars().find(|c| NOT_IN_KEYWORDS.contains(*c)) {
-        problems.add(
-            pointer,
-            format!("{:?} holds {bad:?}, which no keyword may", keyword.text),
-            "leave it out",
-        );
-    }
-}
-
-fn check_ad(ad: &Ad, pointer: &str, problems: &mut Problems) {
-    if ad.format != "responsive_search" {
-        let what = format!("search campaigns have no ads of format {:?}", ad.format);
-        problems.add(format!("{pointer}/format"), what, "use responsive_search");
-        return;
-    }
-    let lists = [
-        ("headlines", &ad.headlines, 3..=15, HEADLINE),
-        ("descriptions", &ad.descriptions, 2..=4, DESCRIPTION),
-    ];
-    for (name, list, count, longest) in lists {
-        if !count.contains(&list.len()) {
-            let what = format!(
-                "{} {name}, but {} to {} are wanted",
-                list.len(),
-                count.start(),
-                count.end()
-            );
-            problems.add(format!("{pointer}/{name}"), what, "add or remove some");
-        }
-        let mut seen = HashSet::new();
-        for (at, text) in list.iter().enumerate() {
-            let width = width(text);
-            let pointer = format!("{pointer}/{name}/{at}");
-            if width == 0 || width > longest {
-                let what = format!(
-                    "{text:?} has {width} characters; 1 to {longest} are allowed (wide ones count twice)"
-                );
-                problems.add(pointer.clone(), what, "shorten it");
-            }
-            if !seen.insert(text.trim()) {
-                problems.add(
-                    pointer,
-                    format!("{text:?} stands there twice"),
-                    "every one must be different",
-                );
-            }
-        }
-    }
-    for (name, path) in [("path1", &ad.path1), ("path2", &ad.path2)] {
-        let Some(path) = path else { continue };
-        if width(path) > PATH || path.contains('/') {
-            let what = format!("{name} has at most {PATH} characters and no '/'");
-            problems.add(format!("{pointer}/{name}"), what, "shorten it");
-        }
-    }
-    if ad.path2.is_some() && ad.path1.is_none() {
-        problems.add(
-            format!("{pointer}/path2"),
-            "path2 needs path1",
-            "move it to path1",
-        );
-    }
-    let foreign = [
-        ("asset_ids", !ad.asset_ids.is_empty()),
-        ("primary_text", ad.primary_text.is_some()),
-        ("call_to_action", ad.call_to_action.is_some()),
-        ("width", ad.width.is_some()),
-        ("height", ad.height.is_some()),
-    ];
-    for (field, _) in foreign.iter().filter(|(_, there)| *there) {
-        let what = format!("responsive search ads have no {field}");
-        problems.add(format!("{pointer}/{field}"), what, "leave it out");
-    }
+    read
 }
 
 /// As Google counts: characters of East Asian scripts and other wide ones count twice.
 /// Source: support.google.com/google-ads/answer/1704389 ("double-width characters").
-fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     let wide = |c: char| {
         matches!(u32::from(c),
             0x1100..=0x115F | 0x2E80..=0x303E | 0x3041..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF
@@ -407,7 +429,7 @@ fn width(text: &str) -> usize {
 }
 
 /// `; did you mean …?` where a known word is near.
-fn nearest(word: &str, known: &[&str]) -> String {
+pub(super) fn nearest(word: &str, known: &[&str]) -> String {
     known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))

@@ -43,6 +43,11 @@ const CREATIVE: &str = "change the text in a new approval of the plan, or ask Go
 const AMOUNT: &str = "change the budget in a new approval of the plan";
 const PERIOD: &str =
     "Google cannot change a budget's period: plan the campaign anew under another logical_campaign_key";
+const ANEW: &str = "Google cannot change this once the campaign exists: plan the campaign anew under another logical_campaign_key";
+const MERCHANT: &str = "link the Merchant Center account to the Google Ads account; then `retry`";
+const VIDEO: &str = "put the YouTube id of a public video into the asset library; then `retry`";
+const IMAGE: &str =
+    "give an image that Google Ads takes: JPEG, PNG or GIF, of the right proportions; then `retry`";
 const FULL: &str =
     "the account holds as many of these as Google allows: remove old ones or ask Google for more";
 pub(super) const PLAN: &str = "correct the plan and approve it again";
@@ -152,6 +157,25 @@ const TABLE: &[(&str, &str, Means)] = &[
     ("labelError", "DUPLICATE_NAME", Exists),
     ("mutateError", "RESOURCE_ALREADY_EXISTS", Exists),
     ("campaignCriterionError", "CANNOT_ADD_EXISTING_FIELD", Exists),
+    // asset_group_error.proto, asset_group_asset_error.proto, asset_error.proto, criterion_error.proto
+    ("assetGroupError", "DUPLICATE_NAME", Exists),
+    ("assetGroupAssetError", "DUPLICATE_RESOURCE", Exists),
+    ("assetError", "DUPLICATE_ASSET_NAME", Exists),
+    ("criterionError", "LISTING_GROUP_ALREADY_EXISTS", Exists),
+    ("assetGroupListingGroupFilterError", "MULTIPLE_ROOTS", Exists),
+    // merchant_center_error.proto: "either not found or not linked to the Google Ads customer".
+    ("merchantCenterError", "*", No(Account, MERCHANT)),
+    // youtube_video_registration_error.proto
+    ("youtubeVideoRegistrationError", "*", No(Validation, VIDEO)),
+    // image_error.proto, asset_link_error.proto
+    ("imageError", "*", No(Validation, IMAGE)),
+    (
+        "assetLinkError",
+        "IMAGE_NOT_WITHIN_SPECIFIED_DIMENSION_RANGE",
+        No(Validation, IMAGE),
+    ),
+    // What can never be changed.
+    ("fieldError", "IMMUTABLE_FIELD", No(Validation, ANEW)),
     // campaign_budget_error.proto, campaign_error.proto, bidding_error.proto
     ("campaignBudgetError", "CAMPAIGN_BUDGET_REMOVED", Gone),
     (

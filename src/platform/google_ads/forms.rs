@@ -4,11 +4,12 @@
 //! apart); what is not set is null; amounts are integers in micros; dates are days in the account's zone. Building it from
 //! the plan (`mapping`) and from what Google answers (here) must give the same, or every replay would find a change.
 
+use super::bidding::Bidding;
+use super::channel::Channel;
 use super::wire::{
-    Campaign, CampaignBudget, CustomParameter, GeoTargetTypeSetting, Int64, ManualCpc,
-    MaximizeConversionValue, MaximizeConversions, NetworkSettings, TargetSpend,
+    AssetAutomationSetting, Campaign, CampaignBudget, CustomParameter, DemandGenCampaignSettings,
+    GeoTargetTypeSetting, Int64, NetworkSettings, ShoppingSetting,
 };
-use crate::domain::money::parse_micros;
 use crate::domain::plan::Period;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -33,104 +34,6 @@ impl GeoTarget {
             Self::PresenceOrInterest => "PRESENCE_OR_INTEREST",
         }
     }
-}
-
-/// How a search campaign bids, as the plan spells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "strategy")]
-pub(super) enum Bidding {
-    /// `maximizeConversions`.
-    MaximizeConversions { target_cpa_micros: Option<i64> },
-    /// `maximizeConversionValue`; the target in millionths.
-    MaximizeConversionValue { target_roas_micros: Option<i64> },
-    /// `targetSpend`.
-    MaximizeClicks { ceiling_micros: Option<i64> },
-    /// `manualCpc`; the bid itself is the ad group's.
-    ManualCpc,
-    /// A strategy that we never set: what somebody else chose.
-    Other { name: String },
-}
-
-impl Bidding {
-    /// Sets Google's field for it.
-    fn put(&self, campaign: &mut Campaign) {
-        match self {
-            Self::MaximizeConversions { target_cpa_micros } => {
-                let target_cpa_micros = target_cpa_micros.map(Int64);
-                campaign.maximize_conversions = Some(MaximizeConversions { target_cpa_micros });
-            }
-            Self::MaximizeConversionValue { target_roas_micros } => {
-                let target_roas = target_roas_micros.and_then(ratio);
-                campaign.maximize_conversion_value = Some(MaximizeConversionValue { target_roas });
-            }
-            Self::MaximizeClicks { ceiling_micros } => {
-                let cpc_bid_ceiling_micros = ceiling_micros.map(Int64);
-                campaign.target_spend = Some(TargetSpend {
-                    cpc_bid_ceiling_micros,
-                });
-            }
-            Self::ManualCpc => {
-                let enhanced_cpc_enabled = Some(false);
-                campaign.manual_cpc = Some(ManualCpc { enhanced_cpc_enabled });
-            }
-            Self::Other { .. } => {}
-        }
-    }
-
-    /// A message is masked by its sub-field (`fieldMaskError: FIELD_HAS_SUBFIELDS`), also where that is to be cleared.
-    fn mask(&self) -> Option<&'static str> {
-        match self {
-            Self::MaximizeConversions { .. } => Some("maximizeConversions.targetCpaMicros"),
-            Self::MaximizeConversionValue { .. } => Some("maximizeConversionValue.targetRoas"),
-            Self::MaximizeClicks { .. } => Some("targetSpend.cpcBidCeilingMicros"),
-            Self::ManualCpc => Some("manualCpc.enhancedCpcEnabled"),
-            Self::Other { .. } => None,
-        }
-    }
-
-    /// From the type that Google names, or else from the field that is set.
-    fn seen(campaign: &Campaign) -> Self {
-        let set = |value: Option<Int64>| value.map(|v| v.0).filter(|v| *v != 0);
-        let named = campaign.bidding_strategy_type.as_deref();
-        let is = |name: &str, there: bool| named == Some(name) || named.is_none() && there;
-        if is("MAXIMIZE_CONVERSIONS", campaign.maximize_conversions.is_some()) {
-            let inner = campaign.maximize_conversions.clone().unwrap_or_default();
-            return Self::MaximizeConversions {
-                target_cpa_micros: set(inner.target_cpa_micros),
-            };
-        }
-        if is(
-            "MAXIMIZE_CONVERSION_VALUE",
-            campaign.maximize_conversion_value.is_some(),
-        ) {
-            let inner = campaign.maximize_conversion_value.clone().unwrap_or_default();
-            let target_roas_micros = inner.target_roas.and_then(|n| millionths(&n)).filter(|m| *m != 0);
-            return Self::MaximizeConversionValue { target_roas_micros };
-        }
-        if is("TARGET_SPEND", campaign.target_spend.is_some()) {
-            let inner = campaign.target_spend.clone().unwrap_or_default();
-            return Self::MaximizeClicks {
-                ceiling_micros: set(inner.cpc_bid_ceiling_micros),
-            };
-        }
-        if is("MANUAL_CPC", campaign.manual_cpc.is_some()) {
-            return Self::ManualCpc;
-        }
-        Self::Other {
-            name: named.unwrap_or("UNKNOWN").to_owned(),
-        }
-    }
-}
-
-/// Millionths as the JSON number that says exactly that: 3500000 → 3.5.
-fn ratio(millionths: i64) -> Option<serde_json::Number> {
-    let text = format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000);
-    serde_json::from_str(text.trim_end_matches('0').trim_end_matches('.')).ok()
-}
-
-/// The way back; none for what has no exact form in millionths.
-fn millionths(number: &serde_json::Number) -> Option<i64> {
-    parse_micros(&number.to_string())?.ok()
 }
 
 /// The normal form of a budget.
@@ -181,6 +84,9 @@ impl BudgetForm {
 /// The normal form of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CampaignForm {
+    /// For good: see [`IMMUTABLE`].
+    #[serde(default)]
+    pub channel: Channel,
     pub name: String,
     /// First day; left out: whatever day it is turned on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,26 +94,51 @@ pub(super) struct CampaignForm {
     /// Last day; null: until stopped.
     pub end: Option<NaiveDate>,
     pub bidding: Bidding,
-    pub search_partners: bool,
-    pub display_network: bool,
+    /// Search and shopping only.
+    pub search_partners: Option<bool>,
+    /// Search only.
+    pub display_network: Option<bool>,
     pub geo_target: GeoTarget,
     pub eu_political_advertising: String,
     pub final_url_suffix: Option<String>,
     pub custom_parameters: BTreeMap<String, String>,
+    /// Where its products come from: shopping, and performance max with products. For good.
+    #[serde(default)]
+    pub merchant_id: Option<String>,
+    /// Which of the Merchant Center account's feeds.
+    #[serde(default)]
+    pub feed_label: Option<String>,
+    /// Shopping only: 0 to 2.
+    #[serde(default)]
+    pub priority: Option<i32>,
+    /// Shopping only: also what is sold in shops nearby.
+    #[serde(default)]
+    pub local_products: Option<bool>,
+    /// Performance max only: name and logo belong to the campaign, not to each asset group. For good.
+    #[serde(default)]
+    pub brand_guidelines: Option<bool>,
+    /// Performance max only: whether Google may write texts and choose landing pages that nobody approved.
+    #[serde(default)]
+    pub generated_content: Option<bool>,
 }
+
+/// What nobody can change once the campaign exists. Sending it all the same gets Google's own refusal, which is what a plan that
+/// wants it must come to: another channel or feed is another campaign.
+pub(super) const IMMUTABLE: [&str; 3] = ["channel", "merchant_id", "brand_guidelines"];
+
+/// On by default for performance max. Source: v26/enums/asset_automation_type.proto.
+const AUTOMATIONS: [&str; 2] = [
+    "TEXT_ASSET_AUTOMATION",
+    "FINAL_URL_EXPANSION_TEXT_ASSET_AUTOMATION",
+];
 
 impl CampaignForm {
     /// Everything but names of other resources and the status.
     pub fn wire(&self) -> Campaign {
         let mut campaign = Campaign {
             name: Some(self.name.clone()),
-            network_settings: Some(NetworkSettings {
-                target_google_search: Some(true),
-                target_search_network: Some(self.search_partners),
-                target_content_network: Some(self.display_network),
-                // "Only available to select advertisers" (v26/resources/campaign.proto).
-                target_partner_search_network: Some(false),
-            }),
+            advertising_channel_type: Some(self.channel.wire().to_owned()),
+            network_settings: self.networks(),
             geo_target_type_setting: Some(GeoTargetTypeSetting {
                 positive_geo_target_type: Some(self.geo_target.wire().to_owned()),
                 negative_geo_target_type: None,
@@ -218,10 +149,42 @@ impl CampaignForm {
             final_url_suffix: self.final_url_suffix.clone(),
             url_custom_parameters: (!self.custom_parameters.is_empty())
                 .then(|| parameters(&self.custom_parameters)),
+            shopping_setting: self.merchant_id.as_ref().map(|id| ShoppingSetting {
+                merchant_id: id.parse().ok().map(Int64),
+                feed_label: self.feed_label.clone(),
+                campaign_priority: self.priority,
+                enable_local: self.local_products,
+            }),
+            brand_guidelines_enabled: self.brand_guidelines,
+            asset_automation_settings: self.generated_content.map(automations),
+            // Else countries and languages would be each ad group's. Only at creation; true by default.
+            // Source: v26/resources/campaign.proto, DemandGenCampaignSettings.
+            demand_gen_campaign_settings: (self.channel == Channel::DemandGen).then_some(
+                DemandGenCampaignSettings {
+                    upgraded_targeting: Some(false),
+                },
+            ),
             ..Default::default()
         };
-        self.bidding.put(&mut campaign);
+        self.bidding.put(self.channel, &mut campaign);
         campaign
+    }
+
+    /// Performance max and demand gen choose their networks themselves.
+    fn networks(&self) -> Option<NetworkSettings> {
+        let (google, partners, content) = match self.channel {
+            Channel::Search => (true, self.search_partners, self.display_network),
+            Channel::Shopping => (true, self.search_partners, Some(false)),
+            Channel::Display => (false, Some(false), Some(true)),
+            Channel::PerformanceMax | Channel::DemandGen => return None,
+        };
+        Some(NetworkSettings {
+            target_google_search: Some(google),
+            target_search_network: partners,
+            target_content_network: content,
+            // "Only available to select advertisers" (v26/resources/campaign.proto).
+            target_partner_search_network: Some(false),
+        })
     }
 
     pub fn seen(campaign: &Campaign) -> Self {
@@ -232,7 +195,12 @@ impl CampaignForm {
             Some("DOES_NOT_CONTAIN_EU_POLITICAL_ADVERTISING") => "does_not_contain",
             Some(_) | None => "undeclared",
         };
+        let channel = Channel::seen(campaign.advertising_channel_type.as_deref());
+        let shopping = campaign.shopping_setting.clone().unwrap_or_default();
+        let only = |channels: &[Channel], value: bool| channels.contains(&channel).then_some(value);
+        let (search, sold) = (&[Channel::Search][..], &[Channel::Shopping][..]);
         Self {
+            channel,
             name: campaign.name.clone().unwrap_or_default(),
             start: campaign.start_date_time.as_deref().and_then(date),
             // "Until stopped" is read back as a day far away.
@@ -242,8 +210,11 @@ impl CampaignForm {
                 .and_then(date)
                 .filter(|day| Some(*day) < NaiveDate::from_ymd_opt(2037, 12, 30)),
             bidding: Bidding::seen(campaign),
-            search_partners: network.target_search_network.unwrap_or(false),
-            display_network: network.target_content_network.unwrap_or(false),
+            search_partners: only(
+                &[Channel::Search, Channel::Shopping],
+                network.target_search_network.unwrap_or(false),
+            ),
+            display_network: only(search, network.target_content_network.unwrap_or(false)),
             geo_target: match geo.positive_geo_target_type.as_deref() {
                 Some("PRESENCE") => GeoTarget::Presence,
                 Some(_) | None => GeoTarget::PresenceOrInterest,
@@ -251,6 +222,24 @@ impl CampaignForm {
             eu_political_advertising: eu.to_owned(),
             final_url_suffix: filled(campaign.final_url_suffix.as_ref()),
             custom_parameters: parameter_map(campaign.url_custom_parameters.as_deref()),
+            merchant_id: shopping
+                .merchant_id
+                .map(|id| id.0.to_string())
+                .filter(|id| id != "0"),
+            feed_label: filled(shopping.feed_label.as_ref()),
+            priority: shopping
+                .campaign_priority
+                .or(Some(0))
+                .filter(|_| channel == Channel::Shopping),
+            local_products: only(sold, shopping.enable_local.unwrap_or(false)),
+            brand_guidelines: only(
+                &[Channel::PerformanceMax],
+                campaign.brand_guidelines_enabled.unwrap_or(false),
+            ),
+            generated_content: only(
+                &[Channel::PerformanceMax],
+                generates(campaign.asset_automation_settings.as_deref()),
+            ),
         }
     }
 
@@ -260,16 +249,43 @@ impl CampaignForm {
             "name" => Some("name"),
             "start" => Some("startDateTime"),
             "end" => Some("endDateTime"),
-            "bidding" => self.bidding.mask(),
+            "bidding" => self.bidding.mask(self.channel),
             "search_partners" => Some("networkSettings.targetSearchNetwork"),
             "display_network" => Some("networkSettings.targetContentNetwork"),
             "geo_target" => Some("geoTargetTypeSetting.positiveGeoTargetType"),
             "eu_political_advertising" => Some("containsEuPoliticalAdvertising"),
             "final_url_suffix" => Some("finalUrlSuffix"),
             "custom_parameters" => Some("urlCustomParameters"),
+            "channel" => Some("advertisingChannelType"),
+            "merchant_id" => Some("shoppingSetting.merchantId"),
+            "feed_label" => Some("shoppingSetting.feedLabel"),
+            "priority" => Some("shoppingSetting.campaignPriority"),
+            "local_products" => Some("shoppingSetting.enableLocal"),
+            "brand_guidelines" => Some("brandGuidelinesEnabled"),
+            "generated_content" => Some("assetAutomationSettings"),
             _ => None,
         }
     }
+}
+
+fn automations(on: bool) -> Vec<AssetAutomationSetting> {
+    let status = if on { "OPTED_IN" } else { "OPTED_OUT" };
+    let setting = |kind: &str| AssetAutomationSetting {
+        asset_automation_type: Some(kind.to_owned()),
+        asset_automation_status: Some(status.to_owned()),
+    };
+    AUTOMATIONS.into_iter().map(setting).collect()
+}
+
+/// Unless each of them is off: what isn't said is on.
+fn generates(settings: Option<&[AssetAutomationSetting]>) -> bool {
+    let off = |kind: &str| {
+        settings.unwrap_or_default().iter().any(|setting| {
+            setting.asset_automation_type.as_deref() == Some(kind)
+                && setting.asset_automation_status.as_deref() == Some("OPTED_OUT")
+        })
+    };
+    !AUTOMATIONS.into_iter().all(off)
 }
 
 fn eu_wire(declaration: &str) -> &'static str {

@@ -1,4 +1,4 @@
-//! The kinds of objects that make up a search campaign, and how Google names each: collection, operation, result.
+//! The kinds of objects that make up a campaign, and how Google names each: collection, operation, result.
 //!
 //! Must not build or read a resource: `mapping` and `lookup` do.
 
@@ -16,25 +16,36 @@ pub(super) const VERSION: &str = "v26";
 pub(super) enum Kind {
     Budget,
     Label,
+    /// A text; images and videos are uploads.
+    Asset,
     Campaign,
     CampaignCriterion,
     CampaignLabel,
+    CampaignAsset,
     AdGroup,
     AdGroupCriterion,
     AdGroupAd,
+    AssetGroup,
+    ListingGroupFilter,
+    AssetGroupAsset,
 }
 
 impl Kind {
     /// All, in that order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Budget,
         Self::Label,
+        Self::Asset,
         Self::Campaign,
         Self::CampaignCriterion,
         Self::CampaignLabel,
+        Self::CampaignAsset,
         Self::AdGroup,
         Self::AdGroupCriterion,
         Self::AdGroupAd,
+        Self::AssetGroup,
+        Self::ListingGroupFilter,
+        Self::AssetGroupAsset,
     ];
 
     /// As the manifest spells it.
@@ -48,6 +59,11 @@ impl Kind {
             Self::AdGroup => "ad_group",
             Self::AdGroupCriterion => "ad_group_criterion",
             Self::AdGroupAd => "ad_group_ad",
+            Self::Asset => "asset",
+            Self::CampaignAsset => "campaign_asset",
+            Self::AssetGroup => "asset_group",
+            Self::ListingGroupFilter => "asset_group_listing_group_filter",
+            Self::AssetGroupAsset => "asset_group_asset",
         }
     }
 
@@ -67,6 +83,11 @@ impl Kind {
             Self::AdGroup => "adGroups",
             Self::AdGroupCriterion => "adGroupCriteria",
             Self::AdGroupAd => "adGroupAds",
+            Self::Asset => "assets",
+            Self::CampaignAsset => "campaignAssets",
+            Self::AssetGroup => "assetGroups",
+            Self::ListingGroupFilter => "assetGroupListingGroupFilters",
+            Self::AssetGroupAsset => "assetGroupAssets",
         }
     }
 
@@ -81,6 +102,30 @@ impl Kind {
             Self::AdGroup => "adGroupOperation",
             Self::AdGroupCriterion => "adGroupCriterionOperation",
             Self::AdGroupAd => "adGroupAdOperation",
+            Self::Asset => "assetOperation",
+            Self::CampaignAsset => "campaignAssetOperation",
+            Self::AssetGroup => "assetGroupOperation",
+            Self::ListingGroupFilter => "assetGroupListingGroupFilterOperation",
+            Self::AssetGroupAsset => "assetGroupAssetOperation",
+        }
+    }
+
+    /// Whether it joins an asset to something: what such a group must have at the least and may have at the most is counted
+    /// after each request, so one takes another's place within one request.
+    pub fn is_link(self) -> bool {
+        match self {
+            Self::CampaignAsset | Self::AssetGroupAsset => true,
+            Self::Budget
+            | Self::Label
+            | Self::Asset
+            | Self::Campaign
+            | Self::CampaignCriterion
+            | Self::CampaignLabel
+            | Self::AdGroup
+            | Self::AdGroupCriterion
+            | Self::AdGroupAd
+            | Self::AssetGroup
+            | Self::ListingGroupFilter => false,
         }
     }
 

@@ -3,10 +3,13 @@
 //! Must not call: the adapter sends the queries and hands the rows in. Fields are named as in
 //! developers.google.com/google-ads/api/fields/v26/overview.
 
-use super::ad_forms::{AdForm, AdGroupForm, KeywordForm};
-use super::forms::{Bidding, BudgetForm, CampaignForm};
+use super::ad_forms::{AdGroupForm, AnyAd, KeywordForm};
+use super::bidding::Bidding;
+use super::channel::Channel;
+use super::forms::{BudgetForm, CampaignForm};
 use super::geo;
 use super::kinds::{Kind, id_of};
+use super::links::{AssetGroupForm, LinkForm};
 use super::mapping::form;
 use super::wire::{CampaignCriterion, Row};
 use crate::domain::manifest::{Manifest, RemoteObject, Serving};
@@ -31,18 +34,39 @@ pub(super) enum Part {
     Ads,
     /// Ad groups, also those without any ad.
     AdGroups,
+    /// Keywords and listing groups.
     Keywords,
+    /// Asset groups, also those without any link.
+    AssetGroups,
+    /// Links of assets, each with its asset group and its asset.
+    AssetLinks,
+    /// Links of assets to the campaign itself, each with its asset.
+    Brand,
+    Products,
 }
 
 impl Part {
     /// What a reading asks; ad groups come with their ads.
-    pub const READING: [Self; 5] = [
-        Self::Campaign,
-        Self::Criteria,
-        Self::Labels,
-        Self::Ads,
-        Self::Keywords,
-    ];
+    pub fn reading(channel: Channel) -> &'static [Self] {
+        match channel {
+            Channel::PerformanceMax => &[
+                Self::Campaign,
+                Self::Criteria,
+                Self::Labels,
+                Self::Brand,
+                Self::AssetGroups,
+                Self::Products,
+                Self::AssetLinks,
+            ],
+            Channel::Search | Channel::Display | Channel::Shopping | Channel::DemandGen => &[
+                Self::Campaign,
+                Self::Criteria,
+                Self::Labels,
+                Self::Ads,
+                Self::Keywords,
+            ],
+        }
+    }
 
     fn select(self) -> &'static str {
         match self {
@@ -54,6 +78,10 @@ impl Part {
             Self::Ads => ADS,
             Self::AdGroups => AD_GROUPS,
             Self::Keywords => KEYWORDS,
+            Self::AssetGroups => ASSET_GROUPS,
+            Self::AssetLinks => ASSET_LINKS,
+            Self::Brand => BRAND,
+            Self::Products => PRODUCTS,
         }
     }
 
@@ -64,6 +92,11 @@ impl Part {
             Self::Ads => " AND ad_group.status != 'REMOVED' AND ad_group_ad.status != 'REMOVED'",
             Self::AdGroups => " AND ad_group.status != 'REMOVED'",
             Self::Keywords => " AND ad_group.status != 'REMOVED' AND ad_group_criterion.status != 'REMOVED'",
+            Self::AssetGroups | Self::Products => " AND asset_group.status != 'REMOVED'",
+            Self::AssetLinks => {
+                " AND asset_group.status != 'REMOVED' AND asset_group_asset.status != 'REMOVED'"
+            }
+            Self::Brand => " AND campaign_asset.status != 'REMOVED'",
         }
     }
 
@@ -83,6 +116,10 @@ impl Part {
 }
 
 const CAMPAIGN: &str = "SELECT campaign.resource_name, campaign.name, campaign.status, \
+    campaign.advertising_channel_type, campaign.shopping_setting.merchant_id, \
+    campaign.shopping_setting.feed_label, campaign.shopping_setting.campaign_priority, \
+    campaign.shopping_setting.enable_local, campaign.brand_guidelines_enabled, campaign.asset_automation_settings, \
+    campaign.target_cpa.target_cpa_micros, campaign.target_roas.target_roas, campaign.target_cpc.target_cpc_micros, \
     campaign.start_date_time, campaign.end_date_time, campaign.bidding_strategy_type, \
     campaign.maximize_conversions.target_cpa_micros, campaign.maximize_conversion_value.target_roas, \
     campaign.target_spend.cpc_bid_ceiling_micros, campaign.network_settings.target_search_network, \
@@ -100,16 +137,53 @@ const ADS: &str = "SELECT ad_group.resource_name, ad_group.name, ad_group.status
     ad_group_ad.resource_name, ad_group_ad.status, ad_group_ad.ad.final_urls, ad_group_ad.ad.final_mobile_urls, \
     ad_group_ad.ad.final_url_suffix, ad_group_ad.ad.tracking_url_template, ad_group_ad.ad.url_custom_parameters, \
     ad_group_ad.ad.responsive_search_ad.headlines, ad_group_ad.ad.responsive_search_ad.descriptions, \
-    ad_group_ad.ad.responsive_search_ad.path1, ad_group_ad.ad.responsive_search_ad.path2, \
+    ad_group_ad.ad.responsive_search_ad.path1, ad_group_ad.ad.responsive_search_ad.path2, ad_group_ad.ad.type, \
+    ad_group_ad.ad.responsive_display_ad.headlines, ad_group_ad.ad.responsive_display_ad.long_headline, \
+    ad_group_ad.ad.responsive_display_ad.descriptions, ad_group_ad.ad.responsive_display_ad.business_name, \
+    ad_group_ad.ad.responsive_display_ad.call_to_action_text, \
+    ad_group_ad.ad.responsive_display_ad.marketing_images, \
+    ad_group_ad.ad.responsive_display_ad.square_marketing_images, \
+    ad_group_ad.ad.responsive_display_ad.logo_images, ad_group_ad.ad.responsive_display_ad.square_logo_images, \
+    ad_group_ad.ad.responsive_display_ad.youtube_videos, ad_group_ad.ad.demand_gen_multi_asset_ad.headlines, \
+    ad_group_ad.ad.demand_gen_multi_asset_ad.descriptions, \
+    ad_group_ad.ad.demand_gen_multi_asset_ad.business_name, \
+    ad_group_ad.ad.demand_gen_multi_asset_ad.call_to_action_text, \
+    ad_group_ad.ad.demand_gen_multi_asset_ad.marketing_images, \
+    ad_group_ad.ad.demand_gen_multi_asset_ad.square_marketing_images, \
+    ad_group_ad.ad.demand_gen_multi_asset_ad.portrait_marketing_images, \
+    ad_group_ad.ad.demand_gen_multi_asset_ad.tall_portrait_marketing_images, \
+    ad_group_ad.ad.demand_gen_multi_asset_ad.logo_images, \
+    ad_group_ad.ad.demand_gen_video_responsive_ad.headlines, \
+    ad_group_ad.ad.demand_gen_video_responsive_ad.long_headlines, \
+    ad_group_ad.ad.demand_gen_video_responsive_ad.descriptions, \
+    ad_group_ad.ad.demand_gen_video_responsive_ad.videos, \
+    ad_group_ad.ad.demand_gen_video_responsive_ad.logo_images, \
+    ad_group_ad.ad.demand_gen_video_responsive_ad.business_name, \
     ad_group_ad.policy_summary.approval_status, ad_group_ad.policy_summary.review_status, \
     ad_group_ad.policy_summary.policy_topic_entries FROM ad_group_ad";
 const AD_GROUPS: &str = "SELECT ad_group.resource_name, ad_group.name, ad_group.status, ad_group.cpc_bid_micros, \
     ad_group.final_url_suffix, ad_group.tracking_url_template, ad_group.url_custom_parameters FROM ad_group";
 const KEYWORDS: &str = "SELECT ad_group.resource_name, ad_group.name, ad_group_criterion.resource_name, \
     ad_group_criterion.status, ad_group_criterion.negative, ad_group_criterion.keyword.text, \
-    ad_group_criterion.keyword.match_type, ad_group_criterion.final_urls, ad_group_criterion.final_mobile_urls, \
+    ad_group_criterion.keyword.match_type, ad_group_criterion.listing_group.type, ad_group_criterion.final_urls, ad_group_criterion.final_mobile_urls, \
     ad_group_criterion.final_url_suffix, ad_group_criterion.tracking_url_template, \
     ad_group_criterion.url_custom_parameters FROM ad_group_criterion";
+
+const ASSET_GROUPS: &str = "SELECT asset_group.resource_name, asset_group.name, asset_group.status, \
+    asset_group.final_urls, asset_group.final_mobile_urls, asset_group.path1, asset_group.path2, \
+    asset_group.final_url_suffix, asset_group.tracking_url_template, asset_group.url_custom_parameters, \
+    asset_group.primary_status, asset_group.primary_status_reasons FROM asset_group";
+const ASSET_LINKS: &str = "SELECT asset_group.resource_name, asset_group.name, asset_group_asset.resource_name, \
+    asset_group_asset.field_type, asset_group_asset.status, asset_group_asset.policy_summary.approval_status, \
+    asset_group_asset.policy_summary.review_status, asset_group_asset.policy_summary.policy_topic_entries, \
+    asset.resource_name, asset.type, asset.text_asset.text FROM asset_group_asset";
+const BRAND: &str = "SELECT campaign_asset.resource_name, campaign_asset.field_type, campaign_asset.status, \
+    asset.resource_name, asset.type, asset.text_asset.text, asset.final_urls, asset.final_mobile_urls, \
+    asset.final_url_suffix, asset.tracking_url_template, asset.url_custom_parameters FROM campaign_asset";
+const PRODUCTS: &str = "SELECT asset_group.resource_name, asset_group.name, \
+    asset_group_listing_group_filter.resource_name, asset_group_listing_group_filter.type, \
+    asset_group_listing_group_filter.listing_source, \
+    asset_group_listing_group_filter.parent_listing_group_filter FROM asset_group_listing_group_filter";
 
 /// The account, for the probe.
 pub(super) const CUSTOMER: &str = "SELECT customer.status, customer.currency_code, customer.time_zone, \
@@ -120,6 +194,9 @@ pub(super) const BILLING: &str = "SELECT billing_setup.status FROM billing_setup
 pub(super) const ACCOUNT_BUDGET: &str = "SELECT account_budget.status, \
     account_budget.adjusted_spending_limit_micros, account_budget.adjusted_spending_limit_type, \
     account_budget.amount_served_micros FROM account_budget";
+/// Which Merchant Center accounts it may advertise from.
+pub(super) const MERCHANTS: &str = "SELECT product_link.merchant_center.merchant_center_id FROM product_link \
+    WHERE product_link.type = 'MERCHANT_CENTER'";
 /// One undeclared campaign blocks every change in the account since 2026-04-01.
 /// Source: developers.google.com/google-ads/api/docs/api-policy/eu-par.
 pub(super) const UNDECLARED: &str = "SELECT campaign.resource_name, campaign.name FROM campaign \
@@ -138,6 +215,25 @@ pub(super) fn label_named(name: &str) -> String {
     format!(
         "SELECT label.resource_name, label.name FROM label WHERE label.name = {name} AND label.status = 'ENABLED'"
     )
+}
+
+/// Texts among the account's assets: each is there once.
+pub(super) fn texts(texts: &[&str]) -> String {
+    let list: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!(
+        "SELECT asset.resource_name, asset.type, asset.text_asset.text FROM asset \
+         WHERE asset.type = 'TEXT' AND asset.text_asset.text IN ({})",
+        list.join(", ")
+    )
+}
+
+/// An uploaded asset, by its name there or by our name for it.
+pub(super) fn uploaded(resource_name: Option<&str>, name: &str) -> String {
+    let which = match resource_name {
+        Some(resource_name) => format!("asset.resource_name = {}", quoted(resource_name)),
+        None => format!("asset.name = {}", quoted(name)),
+    };
+    format!("SELECT asset.resource_name, asset.name, asset.type FROM asset WHERE {which}")
 }
 
 /// A budget of this name: only an orphan keeps the name that it was created with.
@@ -227,6 +323,21 @@ pub(super) fn shown(row: &Row, manual: bool) -> Vec<Shown> {
         .and_then(|group| group.name.clone())
         .unwrap_or_default();
     if let Some(criterion) = &row.ad_group_criterion
+        && let Some(listing) = &criterion.listing_group
+        && listing.parent_ad_group_criterion.is_none()
+    {
+        let unit = listing.kind.clone().unwrap_or_default();
+        let status = criterion.status.clone().unwrap_or_default();
+        let fields = json!({"listing_group": unit, "status": status});
+        let mark = format!("{group}#products");
+        push(
+            Kind::AdGroupCriterion,
+            criterion.resource_name.as_ref(),
+            mark,
+            fields,
+        );
+    }
+    if let Some(criterion) = &row.ad_group_criterion
         && let Some(keyword) = KeywordForm::seen(criterion)
     {
         push(
@@ -237,10 +348,11 @@ pub(super) fn shown(row: &Row, manual: bool) -> Vec<Shown> {
         );
     }
     if let Some(ad) = &row.ad_group_ad {
-        let fields = AdForm::seen(ad);
-        let mark = format!("{group}#{}", fields.fingerprint());
-        push(Kind::AdGroupAd, ad.resource_name.as_ref(), mark, form(&fields));
+        let seen = AnyAd::seen(ad);
+        let mark = format!("{group}#{}", seen.fingerprint());
+        push(Kind::AdGroupAd, ad.resource_name.as_ref(), mark, seen.form());
     }
+    of_assets(row, &mut push);
     if let Some(campaign) = &row.campaign {
         let name = campaign.name.clone().unwrap_or_default();
         push(
@@ -256,6 +368,59 @@ pub(super) fn shown(row: &Row, manual: bool) -> Vec<Shown> {
         }
     }
     all
+}
+
+/// Asset groups, links, texts.
+fn of_assets(row: &Row, push: &mut impl FnMut(Kind, Option<&String>, String, Value)) {
+    let group = row.asset_group.as_ref();
+    let group_name = group.and_then(|group| group.name.clone()).unwrap_or_default();
+    // Beside a link the group shows no more than its name.
+    if let Some(group) = group.filter(|group| group.status.is_some()) {
+        let fields = form(&AssetGroupForm::seen(group));
+        push(
+            Kind::AssetGroup,
+            group.resource_name.as_ref(),
+            group_name.clone(),
+            fields,
+        );
+    }
+    if let Some(filter) = &row.asset_group_listing_group_filter
+        && filter.parent_listing_group_filter.is_none()
+    {
+        let all = filter.kind.as_deref() == Some("UNIT_INCLUDED");
+        let fields = json!({"products": if all { "all" } else { "some" }});
+        let mark = format!("{group_name}#products");
+        push(
+            Kind::ListingGroupFilter,
+            filter.resource_name.as_ref(),
+            mark,
+            fields,
+        );
+    }
+    let Some(asset) = &row.asset else { return };
+    if let Some(text) = asset.text_asset.as_ref().and_then(|text| text.text.as_ref()) {
+        let fields = json!({ "text": text });
+        push(Kind::Asset, asset.resource_name.as_ref(), text.clone(), fields);
+    }
+    if let Some(link) = &row.asset_group_asset {
+        let seen = LinkForm::seen(link.field_type.as_deref().unwrap_or_default(), asset);
+        let mark = format!("{group_name}#{}", seen.key());
+        push(
+            Kind::AssetGroupAsset,
+            link.resource_name.as_ref(),
+            mark,
+            form(&seen),
+        );
+    }
+    if let Some(link) = &row.campaign_asset {
+        let seen = LinkForm::seen(link.field_type.as_deref().unwrap_or_default(), asset);
+        push(
+            Kind::CampaignAsset,
+            link.resource_name.as_ref(),
+            seen.key(),
+            form(&seen),
+        );
+    }
 }
 
 pub(super) fn spent(row: &Row) -> Option<bool> {
@@ -314,11 +479,22 @@ pub(super) fn matched(manifest: &Manifest, keys: &[String], shown: Vec<Shown>) -
                     | Kind::CampaignLabel
                     | Kind::AdGroup
                     | Kind::AdGroupCriterion
-                    | Kind::AdGroupAd => None,
+                    | Kind::AdGroupAd
+                    | Kind::Asset
+                    | Kind::CampaignAsset
+                    | Kind::AssetGroup
+                    | Kind::ListingGroupFilter
+                    | Kind::AssetGroupAsset => None,
                 }
             })?;
-            // A row repeats what stands above it: each ad shows its ad group again.
-            once.insert((shown.kind, shown.id.clone())).then(|| Found {
+            // A row repeats what stands above it: each ad shows its ad group again. Of a text that an account holds twice
+            // either will do, for neither can be removed.
+            let again = if shown.kind == Kind::Asset {
+                object.key.clone()
+            } else {
+                shown.id.clone()
+            };
+            once.insert((shown.kind, again)).then(|| Found {
                 key: object.key.clone(),
                 remote_id: shown.id,
                 serving: shown.serving,
@@ -336,12 +512,26 @@ fn mark(object: &RemoteObject, manifest: &Manifest) -> Option<String> {
         parent.name.clone()
     };
     match Kind::parse(&object.kind)? {
-        Kind::Budget | Kind::Label | Kind::Campaign | Kind::AdGroup => object.name.clone(),
+        Kind::Budget | Kind::Label | Kind::Campaign | Kind::AdGroup | Kind::Asset | Kind::AssetGroup => {
+            object.name.clone()
+        }
         Kind::CampaignLabel => manifest.get("label")?.name.clone(),
         Kind::CampaignCriterion => match object.key.strip_prefix("language/") {
             Some(language) => geo::language_constant(language),
             None => Some(object.key.clone()),
         },
+        Kind::AdGroupCriterion | Kind::ListingGroupFilter if object.key.starts_with("products/") => {
+            let parent = manifest.get(object.parent.as_deref()?)?;
+            Some(format!("{}#products", parent.name.as_deref()?))
+        }
+        Kind::ListingGroupFilter => None,
+        // `brand/logo/3f2a…`, `show/<group>/headline/3f2a…`
+        Kind::CampaignAsset => object.key.strip_prefix("brand/").map(str::to_owned),
+        Kind::AssetGroupAsset => {
+            let parent = manifest.get(object.parent.as_deref()?)?;
+            let (_, link) = object.key.strip_prefix("show/")?.split_once('/')?;
+            Some(format!("{}#{link}", parent.name.as_deref()?))
+        }
         Kind::AdGroupCriterion => {
             let (sign, rest) = object.key.split_once('/')?;
             let (key, rest) = rest.split_once('/')?;

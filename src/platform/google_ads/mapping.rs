@@ -1,18 +1,24 @@
-//! What a search campaign consists of on Google Ads, in our normal form, and the resources to create for it.
+//! What a campaign consists of on Google Ads, in our normal form, and the resources to create for it.
 //!
-//! Must not send anything, nor compare: `mutations` does. What is built here from the plan must equal what `forms` and
-//! `ad_forms` build from Google's answers.
+//! Must not send anything, nor compare: `mutations` does. What is built here from the plan must equal what `forms`,
+//! `ad_forms`, `creatives` and `links` build from Google's answers. What only one channel has is in its own file.
 
-use super::ad_forms::{AdForm, AdGroupForm, KeywordForm, keyword_text, short_hash};
-use super::forms::{Bidding, BudgetForm, CampaignForm, GeoTarget, filled};
-use super::geo;
-use super::kinds::Kind;
-use super::wire::{AdGroupAd, CampaignCriterion, Label, LanguageInfo, LocationInfo};
+use super::ad_forms::{AdGroupForm, AnyAd, KeywordForm, short_hash};
+use super::bidding::Bidding;
+use super::channel::Channel;
+use super::forms::{BudgetForm, CampaignForm, GeoTarget};
+use super::kinds::{Kind, digits};
+use super::links::{self, AssetGroupForm, LinkForm};
+use super::wire::{
+    AdGroupAd, AdGroupCriterion, AssetGroupAsset, CampaignAsset, CampaignCriterion, Label, LanguageInfo,
+    ListingGroupInfo, LocationInfo,
+};
+use super::{demand_gen, geo, performance_max, search, shopping};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::Desired;
-use crate::domain::plan::{self, MatchType};
+use crate::domain::plan;
 use crate::domain::spec::LegSpec;
-use crate::domain::tracking::without_utm;
+use crate::domain::tenant::Account;
 use crate::platform::AccountFacts;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -25,8 +31,10 @@ const LABEL_MAX: usize = 80;
 const AD_GROUP_MAX: usize = 254;
 /// `CampaignBudget.name`: 1 to 255 UTF-8 bytes. Source: v26/resources/campaign_budget.proto.
 const BUDGET_MAX: usize = 255;
+/// The asset library's word for Google's name of an asset (contract §5).
+pub(super) const NAME_OF_REF: &str = "resource_name";
 
-/// `settings` of a Google Ads campaign in the plan.
+/// `settings` of a Google Ads campaign in the plan. Which of them mean something where: [`Channel::settings`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Settings {
@@ -36,13 +44,26 @@ pub(super) struct Settings {
     pub display_network: bool,
     /// Who is in a country: who is there, or also who is interested in it.
     pub geo_target: GeoTarget,
+    /// The name of the business, for ads that show one.
+    pub business_name: Option<String>,
+    /// Which of the ads' assets are logos.
+    pub logos: Vec<String>,
+    /// Which of the Merchant Center account's feeds: all of them if left out.
+    pub feed_label: Option<String>,
+    /// Of several shopping campaigns with the same product, the highest of 0 to 2 decides.
+    pub priority: Option<u8>,
+    /// Also what is sold in shops nearby.
+    pub local_products: bool,
+    /// Performance max: with the products of the plan's catalog; if left out, where it names a Merchant Center account.
+    pub products: Option<bool>,
+    /// Performance max: name and logo are the campaign's (the default), or each asset group's.
+    pub brand_guidelines: Option<bool>,
+    /// Performance max: Google may write texts and choose landing pages that nobody approved.
+    pub generated_content: bool,
 }
 
-/// The keys of [`Settings`].
-pub(super) const SETTINGS: [&str; 3] = ["search_partners", "display_network", "geo_target"];
-
 /// A name within Google's limit; a longer one is cut and gets a hash of the whole, so that it stays unique.
-fn fit(name: &str, max: usize) -> String {
+pub(super) fn fit(name: &str, max: usize) -> String {
     if name.len() <= max {
         return name.to_owned();
     }
@@ -74,52 +95,30 @@ pub(super) fn unfit(what: impl Into<String>, remedy: &str) -> Box<LegError> {
 /// The plan's settings, if every key is known and of the right type.
 pub(super) fn settings(campaign: &plan::Campaign) -> Result<Settings, Box<LegError>> {
     serde_json::from_value(Value::Object(campaign.settings.clone())).map_err(|error| {
-        unfit(
-            format!("settings: {error}"),
-            &format!("known keys: {}", SETTINGS.join(", ")),
-        )
+        let channel = campaign.channel.as_deref().and_then(Channel::parse);
+        let known = channel.unwrap_or_default().settings().join(", ");
+        unfit(format!("settings: {error}"), &format!("known keys: {known}"))
     })
 }
-
-/// The strategies that a plan can name.
-pub(super) const STRATEGIES: [&str; 4] = [
-    "maximize_conversions",
-    "maximize_conversion_value",
-    "maximize_clicks",
-    "manual_cpc",
-];
 
 /// What a tenant declares about political advertising in the EU. Google wants it for every new campaign.
 /// Source: developers.google.com/google-ads/api/docs/api-policy/eu-par.
 pub(super) const DECLARATIONS: [&str; 2] = ["does_not_contain", "contains"];
 
-/// None for a strategy that a plan cannot name here.
-fn bidding(bidding: &plan::Bidding) -> Option<Bidding> {
-    let bid = bidding.bid.map(|bid| bid.micros);
-    match bidding.strategy.as_str() {
-        "maximize_conversions" => {
-            let target_cpa_micros = bidding.target_cpa.map(|target| target.micros);
-            Some(Bidding::MaximizeConversions { target_cpa_micros })
-        }
-        "maximize_conversion_value" => {
-            let target_roas_micros = bidding.target_roas_micros;
-            Some(Bidding::MaximizeConversionValue { target_roas_micros })
-        }
-        "maximize_clicks" => Some(Bidding::MaximizeClicks { ceiling_micros: bid }),
-        "manual_cpc" => Some(Bidding::ManualCpc),
-        _ => None,
-    }
-}
-
-fn campaign(spec: &LegSpec, facts: &AccountFacts) -> Result<CampaignForm, Box<LegError>> {
+fn campaign(
+    spec: &LegSpec,
+    channel: Channel,
+    settings: &Settings,
+    facts: &AccountFacts,
+) -> Result<CampaignForm, Box<LegError>> {
     let plan = &spec.campaign;
-    let settings = settings(plan)?;
-    let bidding = bidding(&plan.bidding).ok_or_else(|| {
+    let bidding = Bidding::of(&plan.bidding, channel).ok_or_else(|| {
         let what = format!(
-            "Google search campaigns have no strategy {:?}",
+            "{} campaigns have no strategy {:?}",
+            channel.as_str(),
             plan.bidding.strategy
         );
-        unfit(what, &format!("use one of {}", STRATEGIES.join(", ")))
+        unfit(what, &format!("use one of {}", channel.strategies().join(", ")))
     })?;
     let declaration = spec.eu_political_advertising.as_str();
     if !DECLARATIONS.contains(&declaration) {
@@ -144,62 +143,63 @@ fn campaign(spec: &LegSpec, facts: &AccountFacts) -> Result<CampaignForm, Box<Le
         .keys()
         .map(|key| format!("{key}={{_{key}}}"))
         .collect();
+    let shopping = channel == Channel::Shopping;
+    let max = channel == Channel::PerformanceMax;
+    let feed = shopping || max && performance_max::has_products(spec, settings);
     Ok(CampaignForm {
+        channel,
         name: spec.campaign_name.clone(),
         start,
         end,
         bidding,
-        search_partners: settings.search_partners,
-        display_network: settings.display_network,
+        search_partners: matches!(channel, Channel::Search | Channel::Shopping)
+            .then_some(settings.search_partners),
+        display_network: (channel == Channel::Search).then_some(settings.display_network),
         geo_target: settings.geo_target,
         eu_political_advertising: spec.eu_political_advertising.clone(),
         final_url_suffix: (!suffix.is_empty()).then(|| suffix.join("&")),
         custom_parameters,
+        merchant_id: if feed {
+            Some(shopping::linked_merchant(spec, facts)?)
+        } else {
+            None
+        },
+        feed_label: settings.feed_label.clone().filter(|_| feed),
+        priority: shopping.then(|| settings.priority.map_or(0, i32::from)),
+        local_products: shopping.then_some(settings.local_products),
+        brand_guidelines: max.then(|| settings.brand_guidelines.unwrap_or(true)),
+        generated_content: max.then_some(settings.generated_content),
     })
 }
 
-fn keyword(keyword: &plan::Keyword, negative: bool) -> KeywordForm {
-    let match_type = match keyword.match_type {
-        MatchType::Exact => "EXACT",
-        MatchType::Phrase => "PHRASE",
-        MatchType::Broad => "BROAD",
-    };
-    KeywordForm {
-        text: keyword_text(&keyword.text),
-        match_type: match_type.to_owned(),
-        negative,
-        status: (!negative).then(|| "ENABLED".to_owned()),
-    }
-}
-
 /// Without the spaces around them, which Google takes off.
-fn trimmed(texts: &[String]) -> Vec<String> {
+pub(super) fn trimmed(texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| text.trim().to_owned()).collect()
-}
-
-fn ad_form(ad: &plan::Ad) -> AdForm {
-    AdForm {
-        final_url: without_utm(&ad.landing_url).0.to_string(),
-        headlines: trimmed(&ad.headlines),
-        descriptions: trimmed(&ad.descriptions),
-        path1: filled(ad.path1.as_ref()),
-        path2: filled(ad.path2.as_ref()),
-        status: "ENABLED".to_owned(),
-    }
 }
 
 /// Everything that should exist for a leg, grouped by type, parents before children.
 ///
-/// Only the campaign is switchable: while it is paused nothing beneath it can serve, so ad groups, keywords and ads are
-/// created enabled and one mutation of one object turns all of it on.
-pub(super) fn desire(spec: &LegSpec, facts: &AccountFacts) -> Result<Vec<Desired>, Box<LegError>> {
+/// Only the campaign is switchable: while it is paused nothing beneath it can serve, so ad groups, keywords, ads and asset groups
+/// are created enabled and one mutation of one object turns all of it on.
+pub(super) fn desire(
+    spec: &LegSpec,
+    account: &Account,
+    facts: &AccountFacts,
+) -> Result<Vec<Desired>, Box<LegError>> {
     let plan = &spec.campaign;
-    let campaign = campaign(spec, facts)?;
-    let budget = BudgetForm {
-        period: plan.budget.period,
-        amount_micros: plan.budget.amount.micros,
-    };
-    let label = label_name(&spec.campaign_name);
+    let named = plan.channel.as_deref().and_then(Channel::parse);
+    let channel = named.ok_or_else(|| {
+        let what = format!(
+            "{:?} is no channel of Google Ads",
+            plan.channel.as_deref().unwrap_or("nothing")
+        );
+        unfit(
+            what,
+            &format!("use one of {}", super::channel::CHANNELS.join(", ")),
+        )
+    })?;
+    let settings = settings(plan)?;
+    let campaign = campaign(spec, channel, &settings, facts)?;
     let bid = match campaign.bidding {
         Bidding::ManualCpc => plan.bidding.bid.map(|bid| bid.micros),
         Bidding::MaximizeConversions { .. }
@@ -207,8 +207,50 @@ pub(super) fn desire(spec: &LegSpec, facts: &AccountFacts) -> Result<Vec<Desired
         | Bidding::MaximizeClicks { .. }
         | Bidding::Other { .. } => None,
     };
+    let mut all = head(spec, &campaign);
+    if channel == Channel::PerformanceMax {
+        // Before the campaign, in the order in which Google wants types.
+        let at = all.len() - 1;
+        all.splice(at..at, performance_max::text_objects(spec, &settings));
+    }
+    targeting(spec, &mut all)?;
+    all.push(object(
+        "campaign_label",
+        Kind::CampaignLabel,
+        Some("campaign"),
+        None,
+        json!({}),
+    ));
+    let account = digits(&account.account_id);
+    match channel {
+        Channel::Search => {
+            ad_groups(spec, bid, &mut all);
+            all.extend(search::criteria(spec));
+            all.extend(search::ads(spec));
+        }
+        Channel::Display | Channel::DemandGen => {
+            ad_groups(spec, bid, &mut all);
+            all.extend(demand_gen::ads(spec, &settings, &account)?);
+        }
+        Channel::Shopping => {
+            ad_groups(spec, bid, &mut all);
+            all.extend(shopping::criteria(spec));
+            all.extend(shopping::ads(spec));
+        }
+        Channel::PerformanceMax => all.extend(performance_max::objects(spec, &settings, &account)?),
+    }
+    Ok(all)
+}
+
+/// Budget, label, campaign.
+fn head(spec: &LegSpec, campaign: &CampaignForm) -> Vec<Desired> {
+    let budget = BudgetForm {
+        period: spec.campaign.budget.period,
+        amount_micros: spec.campaign.budget.amount.micros,
+    };
     let budget_name = fit(&format!("{}/budget", spec.campaign_name), BUDGET_MAX);
-    let mut all = vec![
+    let label = label_name(&spec.campaign_name);
+    vec![
         object("budget", Kind::Budget, None, Some(budget_name), form(&budget)),
         object(
             "label",
@@ -224,11 +266,16 @@ pub(super) fn desire(spec: &LegSpec, facts: &AccountFacts) -> Result<Vec<Desired
                 Kind::Campaign,
                 None,
                 Some(spec.campaign_name.clone()),
-                form(&campaign),
+                form(campaign),
             )
         },
-    ];
-    for country in &plan.audience.countries {
+    ]
+}
+
+/// Countries and languages.
+fn targeting(spec: &LegSpec, all: &mut Vec<Desired>) -> Result<(), Box<LegError>> {
+    let audience = &spec.campaign.audience;
+    for country in &audience.countries {
         let target = geo::geo_target(country).ok_or_else(|| {
             unfit(
                 format!("{country:?} is no country of ISO 3166-1"),
@@ -244,7 +291,7 @@ pub(super) fn desire(spec: &LegSpec, facts: &AccountFacts) -> Result<Vec<Desired
             json!({"geo_target": target}),
         ));
     }
-    for language in &plan.audience.languages {
+    for language in &audience.languages {
         let constant = geo::language_constant(language).ok_or_else(|| {
             let remedy = format!("Google Ads knows {}", geo::languages());
             unfit(format!("Google Ads has no language {language:?}"), &remedy)
@@ -258,14 +305,11 @@ pub(super) fn desire(spec: &LegSpec, facts: &AccountFacts) -> Result<Vec<Desired
             json!({"language": constant}),
         ));
     }
-    all.push(object(
-        "campaign_label",
-        Kind::CampaignLabel,
-        Some("campaign"),
-        None,
-        json!({}),
-    ));
-    for group in &plan.ad_groups {
+    Ok(())
+}
+
+fn ad_groups(spec: &LegSpec, bid: Option<i64>, all: &mut Vec<Desired>) {
+    for group in &spec.campaign.ad_groups {
         let name = fit(&format!("{}/{}", spec.campaign_name, group.key), AD_GROUP_MAX);
         let fields = AdGroupForm {
             name: name.clone(),
@@ -281,41 +325,15 @@ pub(super) fn desire(spec: &LegSpec, facts: &AccountFacts) -> Result<Vec<Desired
             form(&fields),
         ));
     }
-    all.extend(plan.ad_groups.iter().flat_map(keywords));
-    all.extend(
-        plan.ad_groups
-            .iter()
-            .flat_map(|group| ads(group, &spec.campaign_name)),
-    );
-    Ok(all)
 }
 
-fn keywords(group: &plan::AdGroup) -> impl Iterator<Item = Desired> + '_ {
-    let parent = format!("ad_group/{}", group.key);
-    let positive = group.keywords.iter().map(|k| keyword(k, false));
-    let negative = group.negative_keywords.iter().map(|k| keyword(k, true));
-    positive.chain(negative).map(move |fields| {
-        let key = fields.key(group.key.as_str());
-        object(&key, Kind::AdGroupCriterion, Some(&parent), None, form(&fields))
-    })
-}
-
-fn ads<'a>(group: &'a plan::AdGroup, campaign_name: &'a str) -> impl Iterator<Item = Desired> + 'a {
-    group.ads.iter().map(move |ad| {
-        let fields = ad_form(ad);
-        let name = format!(
-            "{campaign_name}/{}/{}#{}",
-            group.key,
-            ad.key,
-            fields.fingerprint()
-        );
-        let key = format!("ad/{}/{}", group.key, ad.key);
-        let parent = format!("ad_group/{}", group.key);
-        object(&key, Kind::AdGroupAd, Some(&parent), Some(name), form(&fields))
-    })
-}
-
-fn object(key: &str, kind: Kind, parent: Option<&str>, name: Option<String>, fields: Value) -> Desired {
+pub(super) fn object(
+    key: &str,
+    kind: Kind,
+    parent: Option<&str>,
+    name: Option<String>,
+    fields: Value,
+) -> Desired {
     Desired {
         key: key.to_owned(),
         kind: kind.as_str(),
@@ -332,47 +350,67 @@ pub(super) fn form<T: Serialize>(fields: &T) -> Value {
     serde_json::to_value(fields).unwrap_or_default()
 }
 
+/// The normal form that a manifest holds, read again.
+fn read<T: serde::de::DeserializeOwned>(fields: &Value) -> Option<T> {
+    serde_json::from_value(fields.clone()).ok()
+}
+
 /// The resource to create for an object, without its own and its parents' names.
 pub(super) fn resource(kind: Kind, fields: &Value) -> Option<Value> {
-    let read = |fields: &Value| fields.clone();
+    let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
     match kind {
-        Kind::Budget => Some(form(
-            &serde_json::from_value::<BudgetForm>(read(fields)).ok()?.wire(),
-        )),
-        Kind::Campaign => Some(form(
-            &serde_json::from_value::<CampaignForm>(read(fields)).ok()?.wire(),
-        )),
-        Kind::Label => {
-            let name = fields.get("name")?.as_str()?.to_owned();
-            Some(form(&Label {
-                name: Some(name),
-                ..Default::default()
-            }))
-        }
+        Kind::Budget => Some(form(&read::<BudgetForm>(fields)?.wire())),
+        Kind::Campaign => Some(form(&read::<CampaignForm>(fields)?.wire())),
+        Kind::Label => Some(form(&Label {
+            name: Some(text("name")?),
+            ..Default::default()
+        })),
+        Kind::Asset => Some(form(&links::text_asset(&text("text")?))),
         Kind::CampaignLabel => Some(json!({})),
-        Kind::CampaignCriterion => {
-            let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
-            Some(form(&CampaignCriterion {
-                location: text("geo_target").map(|t| LocationInfo {
-                    geo_target_constant: Some(t),
-                }),
-                language: text("language").map(|t| LanguageInfo {
-                    language_constant: Some(t),
-                }),
+        Kind::CampaignCriterion => Some(form(&CampaignCriterion {
+            location: text("geo_target").map(|t| LocationInfo {
+                geo_target_constant: Some(t),
+            }),
+            language: text("language").map(|t| LanguageInfo {
+                language_constant: Some(t),
+            }),
+            ..Default::default()
+        })),
+        Kind::CampaignAsset => {
+            let link = read::<LinkForm>(fields)?;
+            Some(form(&CampaignAsset {
+                field_type: Some(link.part),
+                asset: link.asset,
                 ..Default::default()
             }))
         }
-        Kind::AdGroup => Some(form(
-            &serde_json::from_value::<AdGroupForm>(read(fields)).ok()?.wire(),
-        )),
-        Kind::AdGroupCriterion => Some(form(
-            &serde_json::from_value::<KeywordForm>(read(fields)).ok()?.wire(),
-        )),
+        Kind::AdGroup => Some(form(&read::<AdGroupForm>(fields)?.wire())),
+        Kind::AdGroupCriterion => match text("listing_group") {
+            Some(unit) => Some(form(&AdGroupCriterion {
+                status: text("status"),
+                listing_group: Some(ListingGroupInfo {
+                    kind: Some(unit),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            })),
+            None => Some(form(&read::<KeywordForm>(fields)?.wire())),
+        },
         Kind::AdGroupAd => {
-            let fields = serde_json::from_value::<AdForm>(read(fields)).ok()?;
+            let ad = AnyAd::of(fields)?;
             Some(form(&AdGroupAd {
-                status: Some(fields.status.clone()),
-                ad: Some(fields.wire_ad()),
+                status: Some(ad.status().to_owned()),
+                ad: Some(ad.wire_ad()),
+                ..Default::default()
+            }))
+        }
+        Kind::AssetGroup => Some(form(&read::<AssetGroupForm>(fields)?.wire())),
+        Kind::ListingGroupFilter => Some(form(&links::all_products())),
+        Kind::AssetGroupAsset => {
+            let link = read::<LinkForm>(fields)?;
+            Some(form(&AssetGroupAsset {
+                field_type: Some(link.part),
+                asset: link.asset,
                 ..Default::default()
             }))
         }

@@ -1,4 +1,5 @@
-//! Google Ads over REST, v26: search campaigns, one atomic `googleAds:mutate` per step.
+//! Google Ads over REST, v26: search, display, shopping, Performance Max and demand gen campaigns, one atomic `googleAds:mutate`
+//! per step.
 //!
 //! Must not decide whether a mutation may be sent, and must not send one twice. Here stands only what talks; what is said
 //! is in `mapping` and `mutations` (pure), what the answers mean in `lookup` and `errors` (pure).
@@ -7,39 +8,53 @@
 //! no idempotency key; names of campaigns, budgets, ad groups and labels are unique while they live, so a repeated create
 //! is refused and the look-up finds what the first one made.
 
+mod account;
 mod ad_forms;
+mod bidding;
+mod channel;
 mod check;
+mod creatives;
+mod demand_gen;
 mod error_table;
 mod errors;
 mod forms;
 mod geo;
+mod images;
 mod kinds;
+mod links;
 mod lookup;
 mod mapping;
 mod mutations;
+mod performance_max;
 mod reading;
+mod search;
+mod shopping;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod wire;
 
 use super::{
-    AccountFacts, CallError, Done, Found, Goal, Mutation, Op, Platform, Problem, Reading, Session, Traits,
+    AccountFacts, CallError, Done, Found, Goal, Mutation, NotOffered, Op, Platform, Problem, Reading,
+    Session, Traits, Upload, Uploaded,
 };
-use crate::domain::error::{ErrorClass, LegError};
+use crate::domain::error::LegError;
 use crate::domain::manifest::{Desired, Manifest};
-use crate::domain::money::Currency;
-use crate::domain::spec::LegSpec;
+use crate::domain::plan::Objective;
+use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
 use crate::outbound::google_oauth::{Rejected, SCOPE_ADWORDS};
 use crate::outbound::{Answer, NoAnswer};
 use async_trait::async_trait;
+use channel::Channel;
 use errors::{Call, Trouble};
 use futures::future::try_join_all;
 use kinds::{Kind, VERSION, digits, id_of};
 use lookup::Part;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use wire::{MutateResponse, Row, SearchResponse};
 
@@ -49,6 +64,8 @@ const NAME: &str = "google-ads";
 const DEADLINE: Duration = Duration::from_secs(60);
 /// A page has 10,000 rows; a leg has at most as many objects.
 const PAGES: usize = 50;
+/// How many texts one query asks for.
+const TEXTS: usize = 200;
 /// How many ids an audit record keeps.
 const ESSENCE: usize = 60;
 
@@ -74,6 +91,14 @@ impl Platform for GoogleAds {
         }
     }
 
+    fn channels(&self) -> &'static [&'static str] {
+        &channel::CHANNELS
+    }
+
+    fn offer(&self, objective: Objective, channel: Option<&str>) -> Result<&'static str, NotOffered> {
+        channel::offer(objective, channel)
+    }
+
     fn check(&self, spec: &LegSpec) -> Vec<Problem> {
         check::check(spec)
     }
@@ -81,10 +106,10 @@ impl Platform for GoogleAds {
     fn desire(
         &self,
         spec: &LegSpec,
-        _account: &Account,
+        account: &Account,
         facts: &AccountFacts,
     ) -> Result<Vec<Desired>, Box<LegError>> {
-        mapping::desire(spec, facts)
+        mapping::desire(spec, account, facts)
     }
 
     fn next(&self, goal: Goal, desired: &[Desired], manifest: &Manifest, account: &Account) -> Vec<Mutation> {
@@ -101,19 +126,46 @@ impl Platform for GoogleAds {
             lookup::BILLING,
             lookup::ACCOUNT_BUDGET,
             lookup::UNDECLARED,
+            lookup::MERCHANTS,
         ];
         let answers = try_join_all(queries.map(|query| search(session, query.to_owned()))).await?;
-        let [customer, billing, budgets, undeclared] = answers.as_slice() else {
+        let [customer, billing, budgets, undeclared, merchants] = answers.as_slice() else {
             return Err(CallError::Unavailable {
                 why: "the probe is not complete".to_owned(),
                 after: None,
             });
         };
-        facts(customer, billing, budgets, undeclared)
+        let facts = account::facts(customer, billing, budgets, undeclared)?;
+        Ok(AccountFacts {
+            catalogs: account::merchants(merchants),
+            ..facts
+        })
     }
 
     fn account_mutations(&self, account: &Account, facts: &AccountFacts) -> Vec<Mutation> {
         mutations::account_mutations(account, facts)
+    }
+
+    fn upload(&self, spec: &LegSpec, asset: &Asset) -> Result<Option<Upload>, Box<LegError>> {
+        images::upload(spec, asset)
+    }
+
+    async fn send_upload(
+        &self,
+        session: &Session,
+        upload: &Upload,
+        content: Option<Vec<u8>>,
+    ) -> Result<Uploaded, CallError> {
+        uploads::send(session, upload, content).await
+    }
+
+    async fn find_upload(
+        &self,
+        session: &Session,
+        upload: &Upload,
+        refs: Option<&BTreeMap<String, String>>,
+    ) -> Result<Uploaded, CallError> {
+        uploads::find(session, upload, refs).await
     }
 
     async fn execute(&self, session: &Session, mutation: &Mutation) -> Result<Done, CallError> {
@@ -122,6 +174,17 @@ impl Platform for GoogleAds {
             Op::Update { .. } | Op::Serve { .. } | Op::Account { .. } => Call::Change,
             Op::Remove => Call::Remove,
         };
+        if mutation.body["mutateOperations"]
+            .as_array()
+            .is_some_and(Vec::is_empty)
+        {
+            // Only texts, which an account keeps: nothing to send, and Google refuses a request of nothing.
+            let essence = json!({ "kept": mutation.objects.len() });
+            return Ok(Done {
+                essence,
+                ..Done::default()
+            });
+        }
         let answer =
             match call_google(session, &mutation.path, &mutation.body, call, &mutation.objects).await? {
                 Some(answer) => answer,
@@ -153,11 +216,19 @@ impl Platform for GoogleAds {
             .filter_map(|row| row.campaign.as_ref()?.resource_name.clone())
             .collect();
         let ids: Vec<&str> = names.iter().filter_map(|name| id_of(name)).collect();
+        // Texts are the account's, whatever became of the campaign.
+        let texts: Vec<&str> = keys
+            .iter()
+            .filter_map(|key| manifest.get(key))
+            .filter(|object| object.kind == Kind::Asset.as_str())
+            .filter_map(|object| object.name.as_deref())
+            .collect();
         // A label and an orphaned budget keep their names without any campaign, and then stand in its way.
         let mut queries: Vec<String> = named("label")
             .map(|name| lookup::label_named(&name))
             .into_iter()
             .collect();
+        queries.extend(texts.chunks(TEXTS).map(lookup::texts));
         if ids.is_empty() {
             // A request is all or nothing: without its campaign nothing else of it is there.
             queries.extend(named("budget").map(|name| lookup::budget_named(&name)));
@@ -176,7 +247,8 @@ impl Platform for GoogleAds {
         let Some(id) = manifest.campaign_id() else {
             return Ok(reading::reading(manifest, &[]));
         };
-        let queries = Part::READING.map(|part| search(session, part.of(&[id])));
+        let parts = Part::reading(channel_of(manifest));
+        let queries = parts.iter().map(|part| search(session, part.of(&[id])));
         let mut answers = try_join_all(queries).await?;
         // Ad groups come with their ads. One that has none left is asked for by itself.
         let all_there = manifest
@@ -222,110 +294,26 @@ fn parts(manifest: &Manifest, keys: &[String]) -> Vec<Part> {
     if wanted(Kind::AdGroupCriterion) {
         parts.push(Part::Keywords);
     }
+    if wanted(Kind::CampaignAsset) {
+        parts.push(Part::Brand);
+    }
+    if wanted(Kind::AssetGroup) {
+        parts.push(Part::AssetGroups);
+    }
+    if wanted(Kind::ListingGroupFilter) {
+        parts.push(Part::Products);
+    }
+    if wanted(Kind::AssetGroupAsset) {
+        parts.push(Part::AssetLinks);
+    }
     parts
 }
 
-/// What the account is. Source: v26/enums/{customer_status,billing_setup_status,account_budget_status}.proto.
-fn facts(
-    customer: &[Row],
-    billing: &[Row],
-    budgets: &[Row],
-    undeclared: &[Row],
-) -> Result<AccountFacts, CallError> {
-    let odd = |what: &str| CallError::Unavailable {
-        why: format!("the account's {what} makes no sense"),
-        after: None,
-    };
-    let customer = customer
-        .iter()
-        .find_map(|row| row.customer.as_ref())
-        .ok_or_else(|| odd("row"))?;
-    let currency = customer
-        .currency_code
-        .as_deref()
-        .and_then(|code| Currency::parse(code).ok());
-    let timezone = customer.time_zone.as_deref().and_then(|zone| zone.parse().ok());
-    let mut problems = Vec::new();
-    match customer.status.as_deref() {
-        Some("ENABLED") | None => {}
-        Some(other) => problems.push(LegError {
-            platform_code: Some(other.to_owned()),
-            ..LegError::new(
-                ErrorClass::Account,
-                "google-ads-account",
-                format!("the Google Ads account is {other}"),
-                "the account must be enabled in Google Ads; then `retry`",
-            )
-        }),
-    }
-    // Test accounts serve nothing and have no billing.
-    if customer.test_account != Some(true) {
-        problems.extend(payer(billing, budgets));
-    }
-    if let Some(row) = undeclared.first() {
-        let name = row
-            .campaign
-            .as_ref()
-            .and_then(|c| c.name.clone())
-            .unwrap_or_default();
-        problems.push(LegError {
-            platform_code: Some("mutateError.EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED".to_owned()),
-            ..LegError::new(
-                ErrorClass::Account,
-                "google-ads-account",
-                format!("campaign {name:?} declares nothing about political advertising in the EU, which blocks all changes"),
-                "declare it in Google Ads for every campaign of the account; then `retry`",
-            )
-        });
-    }
-    Ok(AccountFacts {
-        currency: currency.ok_or_else(|| odd("currency"))?,
-        timezone: timezone.ok_or_else(|| odd("time zone"))?,
-        auto_tagging: Some(customer.auto_tagging_enabled.unwrap_or(false)),
-        minimum_daily: None,
-        spendable: None,
-        catalogs: Vec::new(),
-        problems,
-    })
-}
-
-/// Trouble with who pays, if there is any.
-fn payer(billing: &[Row], budgets: &[Row]) -> Option<LegError> {
-    let setups: Vec<&str> = billing
-        .iter()
-        .filter_map(|row| row.billing_setup.as_ref()?.status.as_deref())
-        .collect();
-    if !setups.contains(&"APPROVED") {
-        let states = if setups.is_empty() {
-            "none".to_owned()
-        } else {
-            setups.join(", ")
-        };
-        return Some(LegError {
-            platform_code: Some(format!("billing_setup: {states}")),
-            ..LegError::payer(
-                NAME,
-                format!("the account has no approved billing setup (there is: {states})"),
-            )
-        });
-    }
-    // Accounts without monthly invoicing have no account budgets at all.
-    let approved = budgets.iter().filter_map(|row| row.account_budget.as_ref());
-    let mut approved = approved
-        .filter(|budget| budget.status.as_deref() == Some("APPROVED"))
-        .peekable();
-    approved.peek()?;
-    let left =
-        approved.any(
-            |budget| match (budget.adjusted_spending_limit_micros, budget.amount_served_micros) {
-                (Some(limit), Some(served)) => served.0 < limit.0,
-                (Some(_), None) | (None, _) => true,
-            },
-        );
-    (!left).then(|| LegError {
-        platform_code: Some("account_budget: exhausted".to_owned()),
-        ..LegError::payer(NAME, "the account's budget is used up")
-    })
+/// The channel that the manifest's campaign runs on.
+fn channel_of(manifest: &Manifest) -> Channel {
+    let campaign = manifest.get("campaign");
+    let named = campaign.and_then(|campaign| campaign.applied.get("channel")?.as_str());
+    named.and_then(Channel::parse).unwrap_or_default()
 }
 
 /// What an accepted mutation came to.
@@ -363,13 +351,21 @@ fn done(answer: &Answer, mutation: &Mutation, call: Call) -> Result<Done, CallEr
         .collect();
     let ids = match call {
         Call::Create => {
+            // A new link may come with the removal of the one whose place it takes.
+            let operations = mutation.body["mutateOperations"].as_array();
+            let creates = |operation: &Value| {
+                let mut inner = operation.as_object().into_iter().flat_map(|map| map.values());
+                inner.any(|inner| inner.get("create").is_some())
+            };
+            let made: Vec<bool> = operations.into_iter().flatten().map(creates).collect();
+            let new = names.iter().zip(&made).filter(|(_, made)| **made);
             let ids: Vec<(String, String)> = mutation
                 .objects
                 .iter()
-                .zip(&names)
-                .filter_map(|(key, name)| Some((key.clone(), id_of(name)?.to_owned())))
+                .zip(new)
+                .filter_map(|(key, (name, _))| Some((key.clone(), id_of(name)?.to_owned())))
                 .collect();
-            if ids.len() != mutation.objects.len() || names.len() != ids.len() {
+            if ids.len() != mutation.objects.len() || names.len() != made.len() {
                 return Err(senseless("it doesn't name every object"));
             }
             ids

@@ -3,9 +3,11 @@
 //! Must not name an object whose outcome is unknown, and never more than one call at a time for one campaign: Google
 //! refuses two at once with `databaseError: CONCURRENT_MODIFICATION`.
 
-use super::ad_forms::{AdForm, AdGroupForm, KeywordForm};
-use super::forms::{BudgetForm, CampaignForm};
+use super::ad_forms::{AdGroupForm, AnyAd, KeywordForm};
+use super::channel::Channel;
+use super::forms::{BudgetForm, CampaignForm, IMMUTABLE};
 use super::kinds::{Kind, VERSION, digits, id_of};
+use super::links::{AssetGroupForm, text_key};
 use super::mapping::{form as as_json, resource};
 use crate::domain::manifest::{Desired, Manifest, RemoteObject, Serving};
 use crate::domain::tenant::Account;
@@ -26,6 +28,7 @@ pub(super) fn next(goal: Goal, desired: &[Desired], manifest: &Manifest, account
 
 /// Creates before it removes, so that a campaign never stands without targeting; except a keyword that stands in the
 /// way of its own opposite: Google takes both for one criterion (googleads/google-ads-java#808).
+/// What can never be changed comes first of all, to be refused before anything is made beneath it.
 fn built(desired: &[Desired], manifest: &Manifest, account: &Account) -> Option<Mutation> {
     let wanted: HashSet<&str> = desired.iter().map(|object| object.key.as_str()).collect();
     let existing: HashMap<&str, &RemoteObject> = manifest.existing().map(|o| (o.key.as_str(), o)).collect();
@@ -41,8 +44,10 @@ fn built(desired: &[Desired], manifest: &Manifest, account: &Account) -> Option<
                 .is_some_and(|twin| wanted.contains(twin.as_str()) && !existing.contains_key(twin.as_str()))
         })
         .collect();
-    remove(&in_the_way, account)
-        .or_else(|| create(desired, manifest, &existing, account))
+    never(desired, &existing, account)
+        .or_else(|| remove(&in_the_way, account))
+        .or_else(|| texts(desired, manifest, &existing, account))
+        .or_else(|| create(desired, manifest, &existing, &surplus, account))
         .or_else(|| update(desired, &existing, account))
         .or_else(|| remove(&surplus, account))
 }
@@ -56,21 +61,85 @@ fn opposite(key: &str) -> Option<String> {
         .map(|rest| format!("keyword/{rest}"))
 }
 
-/// One atomic request for everything that is missing. Temporary ids are negative, unique within the request, and given
-/// only to what others refer to; on criteria they are refused (woocommerce/google-listings-and-ads#1327).
-fn create(
+/// A change that no campaign can undergo (another channel, another Merchant Center account): sent by itself, to get Google's
+/// own refusal. The plan means another campaign, and says so by another `logical_campaign_key`.
+fn never(
+    desired: &[Desired],
+    existing: &HashMap<&str, &RemoteObject>,
+    account: &Account,
+) -> Option<Mutation> {
+    let wanted = desired
+        .iter()
+        .find(|object| object.kind == Kind::Campaign.as_str())?;
+    let present = existing.get(wanted.key.as_str())?;
+    let form: CampaignForm = serde_json::from_value(wanted.fields.clone()).ok()?;
+    let differs = |field: &&str| {
+        present
+            .applied
+            .get(*field)
+            .is_some_and(|now| wanted.fields.get(*field) != Some(now))
+    };
+    let masks: Vec<&'static str> = IMMUTABLE
+        .into_iter()
+        .filter(differs)
+        .filter_map(|field| form.mask(field))
+        .collect();
+    let name = Kind::Campaign.resource_name(account, present.remote_id.as_deref()?);
+    let operation = masked(Kind::Campaign, &as_json(&form.wire()), &name, &masks)?;
+    let applied = Map::from_iter([(wanted.key.clone(), wanted.fields.clone())]);
+    let objects = vec![wanted.key.clone()];
+    Some(mutate(account, Op::Update { applied }, objects, vec![operation]))
+}
+
+/// Texts that are to be linked, before anything links to them: "repeated assets such as headlines and descriptions must be
+/// created before the campaign" (the example `add_performance_max_campaign` of googleads/google-ads-python). An account holds a text
+/// once, however often it is created.
+fn texts(
     desired: &[Desired],
     manifest: &Manifest,
     existing: &HashMap<&str, &RemoteObject>,
     account: &Account,
 ) -> Option<Mutation> {
     let unknown: HashSet<&str> = manifest.unresolved().map(|object| object.key.as_str()).collect();
+    let missing = desired.iter().filter(|object| {
+        let key = object.key.as_str();
+        object.kind == Kind::Asset.as_str() && !existing.contains_key(key) && !unknown.contains(key)
+    });
+    let (mut objects, mut operations) = (Vec::new(), Vec::new());
+    for object in missing {
+        operations.push(Kind::Asset.create(resource(Kind::Asset, &object.fields)?));
+        objects.push(object.key.clone());
+    }
+    (!objects.is_empty()).then(|| mutate(account, Op::Create, objects, operations))
+}
+
+/// One atomic request for everything that is missing. Temporary ids are negative, unique within the request, and given
+/// only to what others refer to; on criteria they are refused (woocommerce/google-listings-and-ads#1327).
+fn create(
+    desired: &[Desired],
+    manifest: &Manifest,
+    existing: &HashMap<&str, &RemoteObject>,
+    surplus: &[&RemoteObject],
+    account: &Account,
+) -> Option<Mutation> {
+    let unknown: HashSet<&str> = manifest.unresolved().map(|object| object.key.as_str()).collect();
+    let text = |object: &&Desired| object.kind == Kind::Asset.as_str();
+    if desired
+        .iter()
+        .filter(text)
+        .any(|object| unknown.contains(object.key.as_str()))
+    {
+        // An asset group is made with all its links or not at all.
+        return None;
+    }
     let mut names = Names {
         account,
+        channel: channel(desired),
         existing,
         temporary: HashMap::new(),
     };
     let (mut objects, mut operations) = (Vec::new(), Vec::new());
+    let mut making_way = HashSet::new();
     for object in desired {
         let key = object.key.as_str();
         if existing.contains_key(key) || unknown.contains(key) {
@@ -80,15 +149,31 @@ fn create(
         let Some(operation) = creation(object, &mut names) else {
             continue;
         };
+        for old in surplus.iter().filter(|old| takes_the_place_of(object, old)) {
+            if making_way.insert(old.key.as_str()) {
+                operations.extend(removal_of(old, account).map(|(_, operation)| operation));
+            }
+        }
         operations.push(operation);
         objects.push(object.key.clone());
     }
     (!objects.is_empty()).then(|| mutate(account, Op::Create, objects, operations))
 }
 
+/// A link that goes makes way for a new one of the same part within one request. The manifest notes that it is gone when it is
+/// removed once more, which then is no error.
+fn takes_the_place_of(new: &Desired, old: &RemoteObject) -> bool {
+    let part = |fields: &Value| fields.get("part").cloned();
+    Kind::parse(new.kind).is_some_and(Kind::is_link)
+        && old.kind == new.kind
+        && old.parent == new.parent
+        && part(&old.applied) == part(&new.fields)
+}
+
 /// The names by which objects of one request refer to each other.
 struct Names<'a> {
     account: &'a Account,
+    channel: Channel,
     existing: &'a HashMap<&'a str, &'a RemoteObject>,
     temporary: HashMap<String, String>,
 }
@@ -102,12 +187,29 @@ impl Names<'_> {
         Some(kind.resource_name(self.account, id))
     }
 
+    /// Names the asset of a link, if it is a text.
+    fn link(&self, new: &mut Value, fields: &Value) -> Option<()> {
+        if let Some(text) = fields.get("text").and_then(Value::as_str) {
+            new["asset"] = self.of(Kind::Asset, &text_key(text))?.into();
+        }
+        Some(())
+    }
+
     fn make(&mut self, kind: Kind, key: &str) -> String {
         let id = format!("-{}", self.temporary.len() + 1);
         let name = kind.resource_name(self.account, &id);
         self.temporary.insert(key.to_owned(), name.clone());
         name
     }
+}
+
+/// The channel that the campaign says it runs on.
+fn channel(desired: &[Desired]) -> Channel {
+    let campaign = desired
+        .iter()
+        .find(|object| object.kind == Kind::Campaign.as_str());
+    let named = campaign.and_then(|campaign| campaign.fields.get("channel")?.as_str());
+    named.and_then(Channel::parse).unwrap_or_default()
 }
 
 fn creation(object: &Desired, names: &mut Names<'_>) -> Option<Value> {
@@ -125,7 +227,6 @@ fn creation(object: &Desired, names: &mut Names<'_>) -> Option<Value> {
         Kind::Label => new["resourceName"] = names.make(kind, &object.key).into(),
         Kind::Campaign => {
             new["campaignBudget"] = names.of(Kind::Budget, "budget")?.into();
-            new["advertisingChannelType"] = "SEARCH".into();
             // The default is ENABLED.
             new["status"] = "PAUSED".into();
             new["resourceName"] = names.make(kind, &object.key).into();
@@ -137,8 +238,25 @@ fn creation(object: &Desired, names: &mut Names<'_>) -> Option<Value> {
         }
         Kind::AdGroup => {
             new["campaign"] = names.of(Kind::Campaign, parent)?.into();
-            new["type"] = "SEARCH_STANDARD".into();
+            if let Some(kind) = names.channel.ad_group_type() {
+                new["type"] = kind.into();
+            }
             new["resourceName"] = names.make(kind, &object.key).into();
+        }
+        // Made by `texts`, before everything else.
+        Kind::Asset => return None,
+        Kind::AssetGroup => {
+            new["campaign"] = names.of(Kind::Campaign, parent)?.into();
+            new["resourceName"] = names.make(kind, &object.key).into();
+        }
+        Kind::ListingGroupFilter => new["assetGroup"] = names.of(Kind::AssetGroup, parent)?.into(),
+        Kind::CampaignAsset => {
+            new["campaign"] = names.of(Kind::Campaign, parent)?.into();
+            names.link(&mut new, &object.fields)?;
+        }
+        Kind::AssetGroupAsset => {
+            new["assetGroup"] = names.of(Kind::AssetGroup, parent)?.into();
+            names.link(&mut new, &object.fields)?;
         }
         Kind::AdGroupCriterion | Kind::AdGroupAd => {
             new["adGroup"] = names.of(Kind::AdGroup, parent)?.into();
@@ -192,7 +310,9 @@ fn change(object: &Desired, present: &RemoteObject, account: &Account) -> Option
     let differing: Vec<&str> = fields
         .as_object()?
         .iter()
-        .filter(|(key, value)| present.applied.get(key.as_str()) != Some(value))
+        .filter(|(key, value)| present.applied.get(key.as_str()).unwrap_or(&Value::Null) != *value)
+        // What can never change has been dealt with.
+        .filter(|(key, _)| kind != Kind::Campaign || !IMMUTABLE.contains(&key.as_str()))
         .map(|(key, _)| key.as_str())
         .collect();
     let name = kind.resource_name(account, present.remote_id.as_deref()?);
@@ -222,6 +342,15 @@ fn change(object: &Desired, present: &RemoteObject, account: &Account) -> Option
                 &pick(&differing, AdGroupForm::mask),
             )
         }
+        Kind::AssetGroup => {
+            let form: AssetGroupForm = serde_json::from_value(fields.clone()).ok()?;
+            let masks = pick(&differing, AssetGroupForm::mask);
+            masked(kind, &as_json(&form.wire()), &name, &masks)
+        }
+        Kind::AdGroupCriterion if fields.get("listing_group").is_some() => {
+            let masks = pick(&differing, |f| (f == "status").then_some("status"));
+            masked(kind, &fields, &name, &masks)
+        }
         Kind::AdGroupCriterion => {
             let form: KeywordForm = serde_json::from_value(fields.clone()).ok()?;
             let masks = pick(&differing, |f| {
@@ -231,7 +360,12 @@ fn change(object: &Desired, present: &RemoteObject, account: &Account) -> Option
         }
         Kind::AdGroupAd => return ad_change(&fields, &differing, &name, account),
         // What such a thing says is what it is: another one is another object.
-        Kind::CampaignCriterion | Kind::CampaignLabel => None,
+        Kind::CampaignCriterion
+        | Kind::CampaignLabel
+        | Kind::Asset
+        | Kind::CampaignAsset
+        | Kind::ListingGroupFilter
+        | Kind::AssetGroupAsset => None,
     };
     change.map(|operation| Change {
         operation: Some(operation),
@@ -242,14 +376,14 @@ fn change(object: &Desired, present: &RemoteObject, account: &Account) -> Option
 
 /// The text of an ad is changed on the ad, its status on the link between ad and ad group.
 fn ad_change(fields: &Value, differing: &[&str], name: &str, account: &Account) -> Option<Change> {
-    let ad: AdForm = serde_json::from_value(fields.clone()).ok()?;
-    let masks = pick(differing, AdForm::mask);
+    let ad = AnyAd::of(fields)?;
+    let masks = pick(differing, |field| ad.mask(field));
     let (_, ad_id) = id_of(name)?.split_once('~')?;
     let ad_name = format!("customers/{}/ads/{ad_id}", digits(&account.account_id));
     let ad_operation = only(&as_json(&ad.wire_ad()), &ad_name, &masks)
         .map(|resource| json!({"adOperation": {"update": resource, "updateMask": masks.join(",")}}));
     let status = pick(differing, |field| (field == "status").then_some("status"));
-    let operation = masked(Kind::AdGroupAd, &json!({"status": ad.status}), name, &status);
+    let operation = masked(Kind::AdGroupAd, &json!({"status": ad.status()}), name, &status);
     (operation.is_some() || ad_operation.is_some()).then(|| Change {
         operation,
         ad_operation,
@@ -274,18 +408,18 @@ fn only(resource: &Value, name: &str, masks: &[&'static str]) -> Option<Value> {
     }
     let mut kept = json!({ "resourceName": name });
     for mask in masks {
-        let (head, tail) = mask
-            .split_once('.')
-            .map_or((*mask, None), |(head, tail)| (head, Some(tail)));
-        match (resource.get(head), tail) {
-            (Some(value), None) => kept[head] = value.clone(),
-            (Some(message), Some(tail)) => match message.get(tail) {
-                Some(value) => kept[head][tail] = value.clone(),
+        let (mut from, mut into) = (Some(resource), &mut kept);
+        let mut parts = mask.split('.').peekable();
+        while let Some(part) = parts.next() {
+            from = from.and_then(|from| from.get(part));
+            match (from, parts.peek()) {
+                (Some(value), None) => into[part] = value.clone(),
                 // An empty message still chooses itself among its alternatives.
-                None if kept.get(head).is_none() => kept[head] = json!({}),
-                None => {}
-            },
-            (None, _) => {}
+                (Some(_), Some(_)) if into.get(part).is_none() => into[part] = json!({}),
+                (Some(_), Some(_)) => {}
+                (None, _) => break,
+            }
+            into = &mut into[part];
         }
     }
     Some(kept)
@@ -336,11 +470,7 @@ fn remove(objects: &[&RemoteObject], account: &Account) -> Option<Mutation> {
     let mut operations: Vec<(Kind, Value)> = objects
         .iter()
         .filter(|object| !goes_with_another(object))
-        .filter_map(|object| {
-            let kind = Kind::parse(&object.kind)?;
-            let id = object.remote_id.as_deref()?;
-            Some((kind, kind.remove(&kind.resource_name(account, id))))
-        })
+        .filter_map(|object| removal_of(object, account))
         .collect();
     operations.sort_by_key(|(kind, _)| std::cmp::Reverse(*kind as u8));
     let keys = objects.iter().map(|object| object.key.clone()).collect();
@@ -348,9 +478,18 @@ fn remove(objects: &[&RemoteObject], account: &Account) -> Option<Mutation> {
     Some(mutate(account, Op::Remove, keys, operations))
 }
 
+/// None for a text: an account keeps its assets, which cost nothing, and Google has no call that removes one. The leg lets go
+/// of it. Source: v26/services/asset_service.proto (`AssetOperation`: create, update).
+fn removal_of(object: &RemoteObject, account: &Account) -> Option<(Kind, Value)> {
+    let kind = Kind::parse(&object.kind).filter(|kind| *kind != Kind::Asset)?;
+    let id = object.remote_id.as_deref()?;
+    Some((kind, kind.remove(&kind.resource_name(account, id))))
+}
+
 /// See [`crate::platform::Platform::removal`].
 pub(super) fn removal(kind: &str, remote_id: &str, account: &Account) -> Mutation {
-    let operation = Kind::parse(kind).map(|kind| kind.remove(&kind.resource_name(account, remote_id)));
+    let kind = Kind::parse(kind).filter(|kind| *kind != Kind::Asset);
+    let operation = kind.map(|kind| kind.remove(&kind.resource_name(account, remote_id)));
     mutate(account, Op::Remove, Vec::new(), operation.into_iter().collect())
 }
 

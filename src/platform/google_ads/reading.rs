@@ -3,10 +3,10 @@
 //! Must not call, and must not judge tracking: it shows every place that a click passes through, `domain::tracking` judges.
 
 use super::forms::{filled, parameter_map};
-use super::kinds::{Kind, id_of};
+use super::kinds::Kind;
 use super::lookup::{bids_by_hand, shown, spent};
 use super::mapping::unfit;
-use super::wire::{AdGroupAd, CustomParameter, Row};
+use super::wire::{AssetGroup, CustomParameter, PolicySummary, Row};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Manifest, RemoteObject};
 use crate::domain::tracking::Observed;
@@ -22,7 +22,7 @@ pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
         .collect();
     let head = rows
         .iter()
-        .find(|row| row.campaign.is_some() && row.ad_group_ad.is_none());
+        .find(|row| row.campaign.is_some() && row.ad_group_ad.is_none() && row.asset.is_none());
     let (mut objects, mut tracking) = (Vec::new(), Vec::new());
     let mut once = HashSet::new();
     for row in rows {
@@ -161,23 +161,93 @@ fn observe(into: &mut Vec<Observed>, name: &str, kind: Kind, row: &Row) {
             );
             parameters(into, name, ad.url_custom_parameters.as_ref());
         }
-        Kind::Budget | Kind::Label | Kind::CampaignLabel | Kind::CampaignCriterion => {}
+        Kind::AssetGroup => {
+            let Some(group) = &row.asset_group else { return };
+            urls(into, name, "final_urls", group.final_urls.as_ref());
+            urls(into, name, "final_mobile_urls", group.final_mobile_urls.as_ref());
+            place(into, name, "final_url_suffix", group.final_url_suffix.as_ref());
+            place(
+                into,
+                name,
+                "tracking_url_template",
+                group.tracking_url_template.as_ref(),
+            );
+            parameters(into, name, group.url_custom_parameters.as_ref());
+        }
+        Kind::CampaignAsset => {
+            let Some(asset) = &row.asset else { return };
+            urls(into, name, "final_urls", asset.final_urls.as_ref());
+            urls(into, name, "final_mobile_urls", asset.final_mobile_urls.as_ref());
+            place(into, name, "final_url_suffix", asset.final_url_suffix.as_ref());
+            place(
+                into,
+                name,
+                "tracking_url_template",
+                asset.tracking_url_template.as_ref(),
+            );
+            parameters(into, name, asset.url_custom_parameters.as_ref());
+        }
+        Kind::Budget
+        | Kind::Label
+        | Kind::CampaignLabel
+        | Kind::CampaignCriterion
+        | Kind::Asset
+        | Kind::ListingGroupFilter
+        | Kind::AssetGroupAsset => {}
     }
 }
 
-/// A disapproved ad needs a person, also while the campaign is paused: reviews run then too. Otherwise the campaign's own
-/// primary status counts, which lags behind; where it says nothing, the reviews do.
-/// Source: v26/enums/{campaign_primary_status,policy_approval_status,policy_review_status}.proto.
-fn eligibility(head: Option<&Row>, rows: &[Row]) -> Eligibility {
-    let ads: Vec<&AdGroupAd> = rows.iter().filter_map(|row| row.ad_group_ad.as_ref()).collect();
-    let approval = |ad: &&AdGroupAd| ad.policy_summary.as_ref().and_then(|p| p.approval_status.clone());
-    let refused: Vec<&AdGroupAd> = ads
+/// Why a campaign that is on waits: not for its start.
+/// Source: v26/enums/campaign_primary_status_reason.proto.
+const UNDER_REVIEW: [&str; 2] = ["MOST_ADS_UNDER_REVIEW", "MOST_ASSET_GROUPS_UNDER_REVIEW"];
+
+/// One thing that Google reviews: an ad, or an asset in an asset group.
+struct Reviewed<'a> {
+    name: Option<&'a String>,
+    policy: Option<&'a PolicySummary>,
+}
+
+fn reviewed(rows: &[Row]) -> Vec<Reviewed<'_>> {
+    let ads = rows
         .iter()
-        .copied()
-        .filter(|ad| approval(ad).as_deref() == Some("DISAPPROVED"))
+        .filter_map(|row| row.ad_group_ad.as_ref())
+        .map(|ad| Reviewed {
+            name: ad.resource_name.as_ref(),
+            policy: ad.policy_summary.as_ref(),
+        });
+    let links = rows
+        .iter()
+        .filter_map(|row| row.asset_group_asset.as_ref())
+        .map(|link| Reviewed {
+            name: link.resource_name.as_ref(),
+            policy: link.policy_summary.as_ref(),
+        });
+    ads.chain(links).collect()
+}
+
+/// What is disapproved needs a person, also while the campaign is paused: reviews run then too. Otherwise the campaign's own
+/// primary status counts, which lags behind; where it says nothing, the reviews do. An asset group tells of itself what a campaign
+/// tells of its ads.
+/// Source: v26/enums/{campaign_primary_status,asset_group_primary_status,asset_group_primary_status_reason,
+/// policy_approval_status,policy_review_status}.proto.
+fn eligibility(head: Option<&Row>, rows: &[Row]) -> Eligibility {
+    let all = reviewed(rows);
+    let refused: Vec<&Reviewed<'_>> = all
+        .iter()
+        .filter(|one| one.policy.and_then(|p| p.approval_status.as_deref()) == Some("DISAPPROVED"))
         .collect();
     if !refused.is_empty() {
-        return Eligibility::Disapproved(Box::new(disapproved(&refused, ads.len())));
+        return Eligibility::Disapproved(Box::new(disapproved(&refused, all.len())));
+    }
+    let groups: Vec<&AssetGroup> = rows.iter().filter_map(|row| row.asset_group.as_ref()).collect();
+    let says = |reason: &str| {
+        let reasons = |group: &&AssetGroup| group.primary_status_reasons.clone().unwrap_or_default();
+        groups
+            .iter()
+            .any(|group| reasons(group).iter().any(|said| said == reason))
+    };
+    if says("ASSET_GROUP_DISAPPROVED") {
+        return Eligibility::Disapproved(Box::new(disapproved(&[], groups.len())));
     }
     let Some(campaign) = head.and_then(|row| row.campaign.as_ref()) else {
         return Eligibility::Paused;
@@ -185,16 +255,17 @@ fn eligibility(head: Option<&Row>, rows: &[Row]) -> Eligibility {
     if campaign.status.as_deref() == Some("PAUSED") {
         return Eligibility::Paused;
     }
-    let reviewing = ads.iter().any(|ad| {
-        let review = ad
-            .policy_summary
-            .as_ref()
-            .and_then(|p| p.review_status.as_deref());
-        matches!(review, Some("REVIEW_IN_PROGRESS"))
-    });
+    let reviewing = says("ASSET_GROUP_UNDER_REVIEW")
+        || all
+            .iter()
+            .any(|one| one.policy.and_then(|p| p.review_status.as_deref()) == Some("REVIEW_IN_PROGRESS"));
     let reasons = campaign.primary_status_reasons.as_deref().unwrap_or_default();
     match campaign.primary_status.as_deref() {
-        Some("PENDING") if reasons.iter().any(|reason| reason == "MOST_ADS_UNDER_REVIEW") => {
+        Some("PENDING")
+            if reasons
+                .iter()
+                .any(|reason| UNDER_REVIEW.contains(&reason.as_str())) =>
+        {
             Eligibility::InReview
         }
         // PENDING waits for its start, ENDED is past its end, LIMITED and LEARNING serve.
@@ -206,27 +277,28 @@ fn eligibility(head: Option<&Row>, rows: &[Row]) -> Eligibility {
     }
 }
 
-fn disapproved(refused: &[&AdGroupAd], of: usize) -> LegError {
+fn disapproved(refused: &[&Reviewed<'_>], of: usize) -> LegError {
     let entries = refused
         .iter()
-        .filter_map(|ad| ad.policy_summary.as_ref()?.policy_topic_entries.as_ref())
+        .filter_map(|one| one.policy?.policy_topic_entries.as_ref())
         .flatten();
     let mut topics: Vec<String> = entries.filter_map(|entry| entry.topic.clone()).collect();
     topics.sort();
     topics.dedup();
-    let ids: Vec<&str> = refused
+    let names: Vec<&str> = refused
         .iter()
-        .filter_map(|ad| id_of(ad.resource_name.as_deref()?))
+        .filter_map(|one| Some(one.name?.split_once('/')?.1.split_once('/')?.1))
         .collect();
+    let how_many = refused.len().max(1);
     LegError {
-        field: Some(format!("ad_group_ad {}", ids.join(", "))),
+        field: (!names.is_empty()).then(|| names.join(", ")),
         platform_code: Some("DISAPPROVED".to_owned()),
         platform_message: (!topics.is_empty()).then(|| topics.join(", ")),
         class: ErrorClass::Policy,
         code: "google-ads-disapproved".to_owned(),
         ..*unfit(
-            format!("Google disapproved {} of {of} ads", refused.len()),
-            "change the ads in a new approval of the plan, or appeal in Google Ads; then `resume`",
+            format!("Google disapproved {how_many} of {of} ads and assets"),
+            "change them in a new approval of the plan, or appeal in Google Ads; then `resume`",
         )
     }
 }

@@ -59,8 +59,23 @@ resource! {
         bidding_strategy_type: String, maximize_conversions: MaximizeConversions,
         maximize_conversion_value: MaximizeConversionValue, target_spend: TargetSpend, manual_cpc: ManualCpc,
         final_url_suffix: String, tracking_url_template: String, url_custom_parameters: Vec<CustomParameter>,
-        primary_status: String, primary_status_reasons: Vec<String>,
+        primary_status: String, primary_status_reasons: Vec<String>, target_cpa: TargetCpa, target_roas: TargetRoas,
+        target_cpc: TargetCpc, shopping_setting: ShoppingSetting, brand_guidelines_enabled: bool,
+        asset_automation_settings: Vec<AssetAutomationSetting>,
+        demand_gen_campaign_settings: DemandGenCampaignSettings,
     }
+}
+resource! {
+    /// `Campaign.ShoppingSetting`.
+    ShoppingSetting { merchant_id: Int64, feed_label: String, campaign_priority: i32, enable_local: bool }
+}
+resource! {
+    /// `Campaign.AssetAutomationSetting`.
+    AssetAutomationSetting { asset_automation_type: String, asset_automation_status: String }
+}
+resource! {
+    /// `Campaign.DemandGenCampaignSettings`.
+    DemandGenCampaignSettings { upgraded_targeting: bool }
 }
 resource! {
     /// `Campaign.NetworkSettings`.
@@ -88,6 +103,18 @@ resource! {
 resource! {
     /// `common/bidding.proto`.
     ManualCpc { enhanced_cpc_enabled: bool }
+}
+resource! {
+    /// `common/bidding.proto`.
+    TargetCpa { target_cpa_micros: Int64 }
+}
+resource! {
+    /// `common/bidding.proto`. A ratio.
+    TargetRoas { target_roas: serde_json::Number }
+}
+resource! {
+    /// `common/bidding.proto`: as many clicks as possible at this price.
+    TargetCpc { target_cpc_micros: Int64 }
 }
 resource! {
     /// `common/custom_parameter.proto`.
@@ -127,13 +154,73 @@ resource! {
     /// `resources/ad_group_criterion.proto`.
     AdGroupCriterion {
         resource_name: String, ad_group: String, status: String, negative: bool, keyword: KeywordInfo,
-        final_urls: Vec<String>, final_mobile_urls: Vec<String>, final_url_suffix: String,
+        listing_group: ListingGroupInfo, final_urls: Vec<String>, final_mobile_urls: Vec<String>, final_url_suffix: String,
         tracking_url_template: String, url_custom_parameters: Vec<CustomParameter>,
     }
 }
 resource! {
     /// `common/criteria.proto`.
     KeywordInfo { text: String, match_type: String }
+}
+resource! {
+    /// `common/criteria.proto`.
+    ListingGroupInfo { #[serde(rename = "type")] kind: String, parent_ad_group_criterion: String }
+}
+resource! {
+    /// `resources/asset.proto`.
+    Asset {
+        resource_name: String, name: String, #[serde(rename = "type")] kind: String, text_asset: TextAsset,
+        image_asset: ImageAsset, youtube_video_asset: YoutubeVideoAsset, final_urls: Vec<String>,
+        final_mobile_urls: Vec<String>, final_url_suffix: String, tracking_url_template: String,
+        url_custom_parameters: Vec<CustomParameter>,
+    }
+}
+resource! {
+    /// `common/asset_types.proto`.
+    TextAsset { text: String }
+}
+resource! {
+    /// `common/asset_types.proto`. `data` is base64, and never read back.
+    ImageAsset { data: String }
+}
+resource! {
+    /// `common/asset_types.proto`.
+    YoutubeVideoAsset { youtube_video_id: String }
+}
+resource! {
+    /// `resources/asset_group.proto`.
+    AssetGroup {
+        resource_name: String, name: String, status: String, campaign: String, final_urls: Vec<String>,
+        final_mobile_urls: Vec<String>, path1: String, path2: String, final_url_suffix: String,
+        tracking_url_template: String, url_custom_parameters: Vec<CustomParameter>, primary_status: String,
+        primary_status_reasons: Vec<String>,
+    }
+}
+resource! {
+    /// `resources/asset_group_asset.proto`.
+    AssetGroupAsset {
+        resource_name: String, asset_group: String, asset: String, field_type: String, status: String,
+        policy_summary: PolicySummary,
+    }
+}
+resource! {
+    /// `resources/campaign_asset.proto`.
+    CampaignAsset { resource_name: String, campaign: String, asset: String, field_type: String, status: String }
+}
+resource! {
+    /// `resources/asset_group_listing_group_filter.proto`.
+    AssetGroupListingGroupFilter {
+        resource_name: String, asset_group: String, #[serde(rename = "type")] kind: String, listing_source: String,
+        parent_listing_group_filter: String,
+    }
+}
+resource! {
+    /// `resources/product_link.proto`.
+    ProductLink { merchant_center: MerchantCenterIdentifier }
+}
+resource! {
+    /// `resources/product_link.proto`.
+    MerchantCenterIdentifier { merchant_center_id: Int64 }
 }
 resource! {
     /// `resources/ad_group_ad.proto`.
@@ -143,8 +230,10 @@ resource! {
     /// `resources/ad.proto`.
     Ad {
         resource_name: String, final_urls: Vec<String>, final_mobile_urls: Vec<String>, final_url_suffix: String,
-        tracking_url_template: String, url_custom_parameters: Vec<CustomParameter>,
-        responsive_search_ad: ResponsiveSearchAd,
+        tracking_url_template: String, url_custom_parameters: Vec<CustomParameter>, #[serde(rename = "type")] kind: String,
+        responsive_search_ad: ResponsiveSearchAd, responsive_display_ad: ResponsiveDisplayAd,
+        demand_gen_multi_asset_ad: DemandGenMultiAssetAd,
+        demand_gen_video_responsive_ad: DemandGenVideoResponsiveAd, shopping_product_ad: Empty,
     }
 }
 resource! {
@@ -156,6 +245,39 @@ resource! {
 resource! {
     /// `common/ad_asset.proto`.
     AdTextAsset { text: String }
+}
+resource! {
+    /// `common/ad_asset.proto`: `AdImageAsset`, `AdVideoAsset`.
+    AdAsset { asset: String }
+}
+resource! {
+    /// A message without fields.
+    Empty {}
+}
+resource! {
+    /// `common/ad_type_infos.proto`.
+    ResponsiveDisplayAd {
+        marketing_images: Vec<AdAsset>, square_marketing_images: Vec<AdAsset>, logo_images: Vec<AdAsset>,
+        square_logo_images: Vec<AdAsset>, headlines: Vec<AdTextAsset>, long_headline: AdTextAsset,
+        descriptions: Vec<AdTextAsset>, youtube_videos: Vec<AdAsset>, business_name: String,
+        call_to_action_text: String,
+    }
+}
+resource! {
+    /// `common/ad_type_infos.proto`.
+    DemandGenMultiAssetAd {
+        marketing_images: Vec<AdAsset>, square_marketing_images: Vec<AdAsset>,
+        portrait_marketing_images: Vec<AdAsset>, tall_portrait_marketing_images: Vec<AdAsset>,
+        logo_images: Vec<AdAsset>, headlines: Vec<AdTextAsset>, descriptions: Vec<AdTextAsset>,
+        business_name: String, call_to_action_text: String,
+    }
+}
+resource! {
+    /// `common/ad_type_infos.proto`.
+    DemandGenVideoResponsiveAd {
+        headlines: Vec<AdTextAsset>, long_headlines: Vec<AdTextAsset>, descriptions: Vec<AdTextAsset>,
+        videos: Vec<AdAsset>, logo_images: Vec<AdAsset>, business_name: AdTextAsset,
+    }
 }
 resource! {
     /// `AdGroupAdPolicySummary`.
@@ -193,7 +315,9 @@ resource! {
         customer: Customer, billing_setup: BillingSetup, account_budget: AccountBudget, campaign: Campaign,
         campaign_budget: CampaignBudget, label: Label, campaign_label: CampaignLabel,
         campaign_criterion: CampaignCriterion, ad_group: AdGroup, ad_group_criterion: AdGroupCriterion,
-        ad_group_ad: AdGroupAd, metrics: Metrics,
+        ad_group_ad: AdGroupAd, asset: Asset, asset_group: AssetGroup, asset_group_asset: AssetGroupAsset,
+        campaign_asset: CampaignAsset, asset_group_listing_group_filter: AssetGroupListingGroupFilter,
+        product_link: ProductLink, metrics: Metrics,
     }
 }
 
@@ -212,6 +336,13 @@ pub(super) struct SearchResponse {
 pub(super) struct MutateResponse {
     pub mutate_operation_responses: Vec<std::collections::HashMap<String, OperationResult>>,
     pub partial_failure_error: Option<Status>,
+}
+
+/// `MutateAssetsResponse` and its likes: one service's own mutate.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ServiceResponse {
+    pub results: Vec<OperationResult>,
 }
 
 /// `MutateCampaignResult` and its likes.

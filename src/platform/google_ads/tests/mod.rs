@@ -1,6 +1,7 @@
 //! The pure half of the adapter, on the contract's example plan: what is desired and which calls lead there.
 //! `UPDATE_GOLDEN=1` rewrites the golden files.
 
+mod channels;
 mod reading;
 
 use super::kinds::Kind;
@@ -51,6 +52,7 @@ fn spec() -> LegSpec {
         headlines: ["Acme Running Shoes", "Spring Sale: 20 % Off", "Free Returns"]
             .map(String::from)
             .into(),
+        long_headlines: vec![],
         descriptions: [
             "New spring colours, light as air.",
             "Order by 6 pm, run tomorrow.",
@@ -138,13 +140,13 @@ fn facts() -> AccountFacts {
         auto_tagging: Some(true),
         minimum_daily: None,
         spendable: None,
-        catalogs: Vec::new(),
+        catalogs: vec!["555666".into()],
         problems: vec![],
     }
 }
 
 fn desired(spec: &LegSpec) -> Vec<Desired> {
-    mapping::desire(spec, &facts()).unwrap()
+    mapping::desire(spec, &account(), &facts()).unwrap()
 }
 
 fn empty(spec: &LegSpec) -> Manifest {
@@ -167,8 +169,16 @@ fn built(spec: &LegSpec) -> Manifest {
         next += 1;
         let parent = |key: Option<&str>| key.and_then(|key| manifest.id(key)).unwrap_or("0").to_owned();
         let remote_id = match Kind::parse(object.kind).unwrap() {
-            Kind::Budget | Kind::Label | Kind::Campaign | Kind::AdGroup => next.to_string(),
-            Kind::CampaignCriterion | Kind::CampaignLabel | Kind::AdGroupCriterion | Kind::AdGroupAd => {
+            Kind::Budget | Kind::Label | Kind::Campaign | Kind::AdGroup | Kind::Asset | Kind::AssetGroup => {
+                next.to_string()
+            }
+            Kind::CampaignCriterion
+            | Kind::CampaignLabel
+            | Kind::AdGroupCriterion
+            | Kind::AdGroupAd
+            | Kind::CampaignAsset
+            | Kind::ListingGroupFilter
+            | Kind::AssetGroupAsset => {
                 format!("{}~{next}", parent(object.parent.as_deref()))
             }
         };
@@ -241,7 +251,7 @@ fn operations_are_grouped_by_type() {
         .map(|o| o.as_object().unwrap().keys().next().unwrap())
         .collect();
     types.dedup();
-    assert_eq!(types.len(), Kind::ALL.len());
+    assert_eq!(types.len(), 8);
 }
 
 #[test]
@@ -374,7 +384,10 @@ fn days_are_those_of_the_accounts_zone() {
         timezone: chrono_tz::America::New_York,
         ..facts()
     };
-    let fields = mapping::desire(&spec, &facts).unwrap().swap_remove(2).fields;
+    let fields = mapping::desire(&spec, &account(), &facts)
+        .unwrap()
+        .swap_remove(2)
+        .fields;
     assert_eq!(fields["start"], "2027-02-28");
     // Midnight there: the last day is the one before.
     assert_eq!(fields["end"], "2027-03-31");
@@ -562,5 +575,9 @@ fn problems_are_all_named_with_their_place() {
         "{hints:?}"
     );
     spec.campaign.channel = Some("shopping".into());
-    assert!(check::check(&spec)[0].what.contains("not supported yet"));
+    spec.campaign.objective = Objective::Leads;
+    let not = GoogleAds.offer(Objective::Leads, Some("shopping")).unwrap_err();
+    let problems = check::check(&spec);
+    assert_eq!((problems[0].what.as_str(), problems.len()), (not.why, 1));
+    assert!(problems[0].remedy.contains(not.instead));
 }
