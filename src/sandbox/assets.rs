@@ -55,6 +55,7 @@ fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     match parts[..] {
         ["v1", "tenants", tenant, "assets", id] => {
             let asset = asset(world, host, tenant, id);
+            super::google_ads::assets::known(world, &asset);
             let status = if asset["status"] == "missing" { 404 } else { 200 };
             Answer::json(status, &asset)
         }

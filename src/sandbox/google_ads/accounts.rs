@@ -60,8 +60,9 @@ fn make(world: &mut World, customer: &str) -> Handle {
             }),
         ),
     ];
+    let links = [link_draft(world, customer, MERCHANT)];
     let mut first = None;
-    for (kind, id, key, fields) in drafts {
+    for (kind, id, key, fields) in drafts.into_iter().chain(links) {
         let fields = match fields {
             Value::Object(map) => map,
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
@@ -89,6 +90,33 @@ fn make(world: &mut World, customer: &str) -> Handle {
     world.store.commit();
     world.store.hidden_for = hidden_for;
     first.unwrap_or_default()
+}
+
+/// The Merchant Center account that a customer is linked to, unless the world says otherwise.
+const MERCHANT: &str = "555666";
+
+type Parts = (&'static str, String, String, Value);
+
+fn link_draft(world: &mut World, customer: &str, merchant: &str) -> Parts {
+    let id = world.ids.google();
+    let key = format!("customers/{customer}/productLinks/{id}");
+    let fields = json!({
+        "resourceName": key, "productLinkId": id, "type": "MERCHANT_CENTER",
+        "merchantCenter": {"merchantCenterId": merchant},
+    });
+    ("product_link", id, key, fields)
+}
+
+/// The Merchant Center accounts that a customer is linked to.
+pub(super) fn merchants(world: &World, customer: &str) -> Vec<String> {
+    let links = world.store.all(NAME, customer, "product_link").iter();
+    let ids = links.filter_map(|h| {
+        let object = world.store.get(*h);
+        object.fields.get("merchantCenter")?["merchantCenterId"]
+            .as_str()
+            .map(str::to_owned)
+    });
+    ids.collect()
 }
 
 /// Sets one thing about a customer.
@@ -138,6 +166,23 @@ fn set(world: &mut World, customer: &str, setting: &str, value: &Value) -> Resul
             _ => return Err("payer is settled or unsettled".to_owned()),
         },
         "billing_status" => ("billing_setup", vec![("status", text()?.into())]),
+        "merchant" => {
+            let id = text()?;
+            if id.is_empty() || !id.bytes().all(|b| b.is_ascii_digit()) {
+                return Err("merchant is the id of a Merchant Center account".to_owned());
+            }
+            (
+                "product_link",
+                vec![("merchantCenter", json!({"merchantCenterId": id}))],
+            )
+        }
+        "amount_served" => {
+            let served = micros(&text()?).ok_or("a decimal in a string")?;
+            (
+                "account_budget",
+                vec![("amountServedMicros", served.to_string().into())],
+            )
+        }
         "spending_limit" => {
             let limit = micros(&text()?).ok_or("a decimal in a string")?;
             let fields = vec![
@@ -148,8 +193,9 @@ fn set(world: &mut World, customer: &str, setting: &str, value: &Value) -> Resul
         }
         _ => {
             return Err(format!(
-                "a google-ads account has no {setting}; there are: account_status, auto_tagging, billing_status, \
-                 currency, login_customer_id, minimum_daily_budget, payer, spending_limit, timezone"
+                "a google-ads account has no {setting}; there are: account_status, amount_served, auto_tagging, \
+                 billing_status, currency, login_customer_id, merchant, minimum_daily_budget, payer, spending_limit, \
+                 timezone"
             ));
         }
     };

@@ -9,7 +9,7 @@
 use super::errors::Fault;
 use super::mutate::{Kind, Ruling, Tx};
 use super::rules::{Fields, default, namesakes, none, text};
-use super::{resource_name, urls};
+use super::{channels, creatives, resource_name, urls};
 use crate::sandbox::store::Handle;
 use crate::sandbox::world::mentions;
 use serde_json::{Value, json};
@@ -66,9 +66,11 @@ pub(super) const AD: Kind = Kind {
     create: None,
     update: Some(|tx, handle, after| {
         let texts: Vec<String> = strings(&Value::Object(after.clone()));
+        let made = creatives::faults(tx, after);
         none(
             ad_faults(after)
                 .into_iter()
+                .chain(made)
                 .chain(policy_faults(tx, &texts, Some(handle)))
                 .collect(),
         )
@@ -81,18 +83,13 @@ fn create_ad_group(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
     let Some(campaign) = tx.referenced(&fields, "campaign") else {
         return Err(vec![Fault::required("campaign")]);
     };
-    if tx.world.store.get(campaign).text("advertisingChannelType") == "SEARCH" {
-        default(&mut fields, "type", "SEARCH_STANDARD");
-        if !text(&fields, "type").starts_with("SEARCH_") {
-            let code = "AD_GROUP_TYPE_NOT_VALID_FOR_ADVERTISING_CHANNEL_TYPE";
-            let fault = Fault::new(
-                "adGroupError",
-                code,
-                "The ad group type does not fit the campaign.",
-            );
-            return Err(vec![fault.at("type")]);
-        }
-    }
+    let channel = tx
+        .world
+        .store
+        .get(campaign)
+        .text("advertisingChannelType")
+        .to_owned();
+    none(channels::ad_group(&mut fields, &channel).into_iter().collect())?;
     none(ad_group_faults(tx, &fields, None))?;
     let id = tx.world.ids.google();
     fields.insert("id".into(), id.clone().into());
@@ -150,7 +147,12 @@ fn create_ad(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
         let fault = Fault::new("newResourceCreationError", "CANNOT_SET_ID_FOR_CREATE", message);
         return Err(vec![fault.at("ad.resource_name")]);
     }
-    let mut faults: Vec<Fault> = ad_faults(&ad)
+    let campaign = tx.world.store.get(ad_group).parent.map(|c| tx.world.store.get(c));
+    let channel = campaign.map_or("", |c| c.text("advertisingChannelType"));
+    let mut all: Vec<Fault> = creatives::misplaced(&ad, channel).into_iter().collect();
+    all.extend(creatives::faults(tx, &mut ad));
+    all.extend(ad_faults(&ad));
+    let mut faults: Vec<Fault> = all
         .into_iter()
         .map(|f| f.under(&[super::errors::Step::field("ad")]))
         .collect();
@@ -159,7 +161,8 @@ fn create_ad(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
     faults.extend(policy_faults(tx, &texts, Some(ad_group)));
     let first_headline = ad
         .get("responsiveSearchAd")
-        .and_then(|rsa| rsa["headlines"][0]["text"].as_str())
+        .or_else(|| ad.values().find(|inner| inner.get("headlines").is_some()))
+        .and_then(|inner| inner["headlines"][0]["text"].as_str())
         .unwrap_or("ad")
         .to_owned();
     none(faults)?;
@@ -167,8 +170,8 @@ fn create_ad(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
     let ad_key = resource_name(&tx.customer, "ad", &ad_id);
     ad.insert("id".into(), ad_id.clone().into());
     ad.insert("resourceName".into(), ad_key.clone().into());
-    if ad.contains_key("responsiveSearchAd") {
-        ad.insert("type".into(), "RESPONSIVE_SEARCH_AD".into());
+    if let Some((ty, _)) = creatives::kind(&ad) {
+        ad.insert("type".into(), ty.into());
     }
     fields.insert("ad".into(), Value::Object(ad));
     fields.insert("_index".into(), ad_key.into());
@@ -220,7 +223,12 @@ fn too_many_enabled(tx: &Tx<'_>, handle: Handle, fields: &Fields) -> Vec<Fault> 
 
 /// What holds for an ad's contents.
 fn ad_faults(ad: &Fields) -> Vec<Fault> {
-    let mut faults = urls::final_urls(ad);
+    // A product's page is the feed's.
+    let mut faults = if ad.contains_key("shoppingProductAd") {
+        Vec::new()
+    } else {
+        urls::final_urls(ad)
+    };
     faults.extend(urls::tracking(ad));
     match ad.get("responsiveSearchAd").and_then(Value::as_object) {
         Some(rsa) => faults.extend(responsive_search_faults(rsa)),

@@ -9,7 +9,7 @@ use super::derived::users;
 use super::errors::Fault;
 use super::mutate::{Kind, Ruling, Tx, snake};
 use super::rules::{Fields, default, namesakes, none, text};
-use super::{NAME, urls};
+use super::{NAME, channels, urls};
 use crate::sandbox::store::{Handle, Object};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::{Value, json};
@@ -37,7 +37,10 @@ pub(super) const CAMPAIGN: Kind = Kind {
         "advertisingChannelType",
         "advertisingChannelSubType",
         "brandGuidelinesEnabled",
+        "demandGenCampaignSettings",
         "hotelSetting",
+        "shoppingSetting.merchantId",
+        "shoppingSetting.useVehicleInventory",
     ],
     references: &[("campaignBudget", "campaign_budget")],
     create: Some(create_campaign),
@@ -46,7 +49,7 @@ pub(super) const CAMPAIGN: Kind = Kind {
 };
 
 /// The members of `campaign_bidding_strategy`.
-const BIDDING: &[&str] = &[
+pub(super) const BIDDING: &[&str] = &[
     "biddingStrategy",
     "commission",
     "manualCpa",
@@ -157,6 +160,7 @@ fn campaign_faults(tx: &Tx<'_>, fields: &mut Fields, old: Option<(Handle, &Objec
         );
         faults.push(fault.at("network_settings.target_search_network"));
     }
+    faults.extend(channels::campaign(tx, fields));
     faults.extend(budget_use_faults(tx, fields, old.map(|o| o.0)));
     faults.extend(date_faults(tx, fields, old.map(|o| &o.1.fields)));
     faults.extend(urls::tracking(fields));
@@ -204,6 +208,21 @@ fn budget_use_faults(tx: &Tx<'_>, fields: &Fields, own: Option<Handle>) -> Vec<F
     {
         let code = "BIDDING_STRATEGY_TYPE_INCOMPATIBLE_WITH_SHARED_BUDGET";
         faults.push(Fault::new("biddingError", code, "The strategy needs a budget of its own.").at(at));
+    }
+    let own_budget = matches!(
+        text(fields, "advertisingChannelType"),
+        "PERFORMANCE_MAX" | "DEMAND_GEN"
+    );
+    if shared && own_budget {
+        let code = "CAMPAIGN_BUDGET_CANNOT_BE_SHARED";
+        faults.push(
+            Fault::new(
+                "campaignBudgetError",
+                code,
+                "The campaign budget cannot be shared.",
+            )
+            .at(at),
+        );
     }
     if text(&budget.fields, "period") == "CUSTOM_PERIOD" && text(fields, "endDateTime").is_empty() {
         let code = "END_DATE_TIME_REQUIRED_FOR_TOTAL_BUDGET";

@@ -6,9 +6,11 @@
 
 use super::errors::Fault;
 use super::mutate::{Kind, Ruling, Tx, snake};
+use super::request::Operation;
 use super::rules::{Fields, default, none};
-use super::urls;
+use super::{channels, urls};
 use crate::sandbox::store::Handle;
+use crate::sandbox::world::World;
 use serde_json::Value;
 
 pub(super) const CAMPAIGN_CRITERION: Kind = Kind {
@@ -44,7 +46,7 @@ pub(super) const AD_GROUP_CRITERION: Kind = Kind {
         "approvalStatus",
         "primaryStatus",
     ],
-    immutable: &["adGroup", "criterionId", "negative", "keyword"],
+    immutable: &["adGroup", "criterionId", "negative", "keyword", "listingGroup"],
     references: &[("adGroup", "ad_group")],
     create: Some(create_ad_group_criterion),
     update: Some(|_, _, after| none(urls::tracking(after))),
@@ -136,6 +138,16 @@ fn criterion(fields: &Fields) -> Ruling<Criterion> {
                 label: name.to_owned(),
             })
         }
+        // One listing group is another's twin by its place in the tree, whatever its type.
+        "listingGroup" => {
+            let place = format!("{key} {}{}", value["parentAdGroupCriterion"], value["caseValue"]);
+            Ok(Criterion {
+                ty,
+                id: None,
+                same: place,
+                label: "products".to_owned(),
+            })
+        }
         _ => {
             let same = format!("{key} {value}");
             Ok(Criterion {
@@ -192,11 +204,26 @@ fn create_ad_group_criterion(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Hand
     default(&mut fields, "negative", false);
     let found = criterion(&fields)?;
     none(urls::tracking(&fields))?;
+    let campaign = tx.world.store.get(ad_group).parent.map(|c| tx.world.store.get(c));
+    let channel = campaign.map_or("", |c| c.text("advertisingChannelType"));
+    none(
+        channels::criterion(&fields, &found.ty, channel)
+            .into_iter()
+            .collect(),
+    )?;
     let siblings = tx.world.store.get(ad_group).children.clone();
     let twin = siblings.into_iter().find(|h| {
         let o = tx.world.store.get(*h);
         o.kind == "ad_group_criterion" && o.text("_same") == found.same && o.text("status") != "REMOVED"
     });
+    if twin.is_some() && found.ty == "LISTING_GROUP" {
+        let message = "Listing group cannot be added to the ad group because it already exists.";
+        return Err(vec![Fault::new(
+            "criterionError",
+            "LISTING_GROUP_ALREADY_EXISTS",
+            message,
+        )]);
+    }
     if let Some(twin) = twin {
         // Creating a keyword that is there already acts on the one that is there; its sign cannot change
         // (https://github.com/googleads/google-ads-java/issues/808).
@@ -220,6 +247,29 @@ fn create_ad_group_criterion(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Hand
     Ok(tx.make("ad_group_criterion", id, Some(ad_group), fields))
 }
 
+/// "Partial failure is not supported for shopping campaign mutate operations."
+pub(super) fn not_partially(world: &World, operation: &Operation) -> Option<Fault> {
+    if operation.kind.resource != "ad_group_criterion" {
+        return None;
+    }
+    let name = match (operation.body.get("create"), operation.body.get("remove")) {
+        (Some(create), _) => create["adGroup"].as_str()?.to_owned(),
+        (None, Some(remove)) => remove.as_str()?.to_owned(),
+        (None, None) => operation.body.get("update")?["resourceName"].as_str()?.to_owned(),
+    };
+    let mut up = world.store.find(super::NAME, &name);
+    while let Some(handle) = up {
+        let object = world.store.get(handle);
+        if object.text("advertisingChannelType") == "SHOPPING" {
+            let code = "CAMPAIGN_TYPE_NOT_COMPATIBLE_WITH_PARTIAL_FAILURE";
+            let message = "Partial failure is not supported for shopping campaign mutate operations.";
+            return Some(Fault::new("adGroupCriterionError", code, message));
+        }
+        up = object.parent;
+    }
+    None
+}
+
 fn create_campaign_criterion(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Handle> {
     let Some(campaign) = tx.referenced(&fields, "campaign") else {
         return Err(vec![Fault::required("campaign")]);
@@ -228,6 +278,11 @@ fn create_campaign_criterion(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Hand
     default(&mut fields, "status", "ENABLED");
     let found = criterion(&fields)?;
     let negative = fields.get("negative").and_then(Value::as_bool).unwrap_or(false);
+    none(
+        channels::campaign_criterion(&found.ty, tx.world.store.get(campaign))
+            .into_iter()
+            .collect(),
+    )?;
     if found.ty == "KEYWORD" && !negative {
         let message = "Only negative keywords can be added to a campaign.";
         return Err(vec![

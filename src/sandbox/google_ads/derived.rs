@@ -44,7 +44,9 @@ pub(super) fn field(world: &World, handle: Handle, path: &[String]) -> Option<Va
         ("campaign", ["servingStatus"]) => Some(serving(world, object).into()),
         ("campaign" | "ad_group", ["labels"]) => Some(json!(labels(world, object))),
         ("campaign_budget", ["referenceCount"]) => Some(users(world, object).len().to_string().into()),
-        ("ad_group_ad", ["policySummary", what]) => policy(world, handle, what),
+        ("ad_group_ad" | "asset_group_asset", ["policySummary", what]) => policy(world, handle, what),
+        ("asset_group", ["primaryStatus"]) => Some(group(world, handle).0.into()),
+        ("asset_group", ["primaryStatusReasons"]) => Some(json!(group(world, handle).1)),
         ("ad_group", ["primaryStatus"]) | ("ad_group_ad", ["primaryStatus"]) => {
             let status = object.text("status");
             Some(if status == "ENABLED" { "ELIGIBLE" } else { status }.into())
@@ -90,6 +92,19 @@ fn primary(world: &World, campaign: &Object) -> (&'static str, Vec<&'static str>
             })
             .collect()
     };
+    if campaign.text("advertisingChannelType") == "PERFORMANCE_MAX" {
+        let groups = alive("asset_group", campaign);
+        let states: Vec<&str> = groups.iter().map(|g| group(world, *g).0).collect();
+        return if states.is_empty() {
+            ("NOT_ELIGIBLE", vec!["NO_ASSET_GROUPS"])
+        } else if states.iter().all(|s| *s == "NOT_ELIGIBLE") {
+            ("NOT_ELIGIBLE", vec!["HAS_ASSET_GROUPS_DISAPPROVED"])
+        } else if states.iter().all(|s| *s == "PENDING") {
+            ("PENDING", vec!["MOST_ASSET_GROUPS_UNDER_REVIEW"])
+        } else {
+            ("ELIGIBLE", Vec::new())
+        };
+    }
     let groups = alive("ad_group", campaign);
     if groups.is_empty() {
         return ("NOT_ELIGIBLE", vec!["NO_AD_GROUPS"]);
@@ -108,6 +123,32 @@ fn primary(world: &World, campaign: &Object) -> (&'static str, Vec<&'static str>
         ("PENDING", vec!["MOST_ADS_UNDER_REVIEW"])
     } else {
         ("ELIGIBLE", Vec::new())
+    }
+}
+
+/// An asset group's own status, by the review of what is linked to it.
+fn group(world: &World, handle: Handle) -> (&'static str, Vec<&'static str>) {
+    let object = world.store.get(handle);
+    match object.text("status") {
+        "REMOVED" => return ("REMOVED", vec!["ASSET_GROUP_REMOVED"]),
+        "PAUSED" => return ("PAUSED", vec!["ASSET_GROUP_PAUSED"]),
+        _ => {}
+    }
+    let links = object.children.iter().copied().filter(|h| {
+        let link = world.store.get(*h);
+        link.kind == "asset_group_asset" && link.text("status") != "REMOVED"
+    });
+    let verdicts: Vec<&str> = links.map(|h| verdict(world, h)).collect();
+    if verdicts.contains(&"PENDING") {
+        ("PENDING", vec!["ASSET_GROUP_UNDER_REVIEW"])
+    } else if !verdicts.is_empty() && verdicts.iter().all(|v| *v == "DISAPPROVED") {
+        ("NOT_ELIGIBLE", vec!["ASSET_GROUP_DISAPPROVED"])
+    } else {
+        let campaign = object.parent.map(|c| world.store.get(c).text("status"));
+        match campaign {
+            Some("PAUSED") => ("PAUSED", vec!["CAMPAIGN_PAUSED"]),
+            _ => ("ELIGIBLE", Vec::new()),
+        }
     }
 }
 
@@ -151,6 +192,14 @@ pub(super) fn ad_texts(world: &World, handle: Handle) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(value) = ad.fields.get("ad") {
         strings(value, &mut out);
+    }
+    // A link shows what its asset says.
+    if let Some(text) = world
+        .store
+        .find(NAME, ad.text("asset"))
+        .and_then(|h| world.store.get(h).fields.get("textAsset"))
+    {
+        strings(text, &mut out);
     }
     let mut up = ad.parent;
     while let Some(parent) = up {

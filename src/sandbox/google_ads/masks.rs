@@ -24,7 +24,11 @@ pub(super) fn apply_mask(
         Fault::new("fieldMaskError", "FIELD_NOT_FOUND", &message).because(path)
     };
     let top = path.split('.').next().unwrap_or("");
-    if kind.output_only.contains(&top) || kind.immutable.contains(&top) || top == "resourceName" {
+    if kind.output_only.contains(&top)
+        || kind.immutable.contains(&top)
+        || kind.immutable.contains(&path)
+        || top == "resourceName"
+    {
         let message = "The field cannot be changed.";
         return Err(Fault::new("fieldError", "IMMUTABLE_FIELD", message).at(&at));
     }

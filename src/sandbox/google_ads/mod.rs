@@ -1,20 +1,26 @@
 //! Google Ads API v26 over REST: `googleAds:mutate`, `:search`, `:searchStream`, the services' own mutates, and
 //! `customers:listAccessibleCustomers`.
 //!
-//! Keeps campaigns, budgets, ad groups, ads, criteria and labels as resources, so that GAQL can answer look-ups with what is
+//! Keeps campaigns, budgets, ad groups, ads, criteria, labels, assets and asset groups as resources, so that GAQL can answer look-ups with what is
 //! really there. Must not be kinder than the vendor: what it would refuse is refused here, in its shape. Paths and
 //! semantics: `services/*.proto` of <https://github.com/googleapis/googleapis/tree/master/google/ads/googleads/v25>.
 
 mod accounts;
 mod ads;
+mod asset_groups;
+pub(super) mod assets;
 mod budgets;
 mod campaigns;
+mod channels;
+mod creatives;
 mod criteria;
 mod derived;
 mod errors;
+mod images;
 mod labels;
 mod masks;
 mod mutate;
+mod parts;
 mod query;
 mod request;
 mod rows;
@@ -66,6 +72,11 @@ const KINDS: &[Kind] = &[
     ads::AD_GROUP_AD,
     ads::AD,
     labels::AD_GROUP_LABEL,
+    assets::ASSET,
+    asset_groups::CAMPAIGN_ASSET,
+    asset_groups::ASSET_GROUP,
+    asset_groups::LISTING_GROUP_FILTER,
+    asset_groups::ASSET_GROUP_ASSET,
 ];
 
 /// `customers/1/campaigns/2`; a customer is named by itself.

@@ -9,7 +9,7 @@ use super::errors::{Fault, Step, failure, refuse};
 use super::masks::{apply_mask, changes};
 use super::request::{Form, Operation, operations};
 use super::schema::camel;
-use super::{NAME, resource_name};
+use super::{NAME, asset_groups, criteria, resource_name};
 use crate::sandbox::google_rpc::bad_request;
 use crate::sandbox::http::Answer;
 use crate::sandbox::store::{Draft, Handle};
@@ -60,6 +60,8 @@ pub(super) struct Tx<'w> {
     /// Temporary ids: the real resource name, or None if creating it failed.
     temporary: HashMap<String, Option<String>>,
     touched: HashSet<String>,
+    /// The contents of the assets that this request creates.
+    pub(super) contents: HashSet<String>,
 }
 
 impl Tx<'_> {
@@ -98,7 +100,7 @@ impl Tx<'_> {
     }
 
     /// Turns a resource name, perhaps with a temporary id, into a handle of the right kind.
-    fn resolve(&self, name: &str, resource: &str, field: &str) -> Result<Handle, Fault> {
+    pub(super) fn resolve(&self, name: &str, resource: &str, field: &str) -> Result<Handle, Fault> {
         let malformed = || {
             let message = format!("The resource name '{name}' is malformed.");
             Fault::new("requestError", "RESOURCE_NAME_MALFORMED", &message)
@@ -135,7 +137,13 @@ impl Tx<'_> {
         } else {
             name
         };
-        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_digit() || b == b'~' || b == b'-') {
+        // Links of assets end in the part that the asset plays: `1~2~HEADLINE`.
+        let part = |b: u8| resource.ends_with("_asset") && (b.is_ascii_uppercase() || b == b'_');
+        if id.is_empty()
+            || !id
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b == b'~' || b == b'-' || part(b))
+        {
             return Err(malformed());
         }
         let handle = match resource {
@@ -422,10 +430,16 @@ pub(super) fn answer(world: &mut World, customer: &str, form: &Form, mut body: M
         customer: customer.to_owned(),
         temporary: HashMap::new(),
         touched: HashSet::new(),
+        contents: HashSet::new(),
     };
     let mut results = Vec::new();
     let mut faults = Vec::new();
     for operation in &mut operations {
+        if partial && let Some(fault) = criteria::not_partially(tx.world, operation) {
+            results.push(None);
+            faults.push(fault.under(&operation.prefix));
+            continue;
+        }
         let mark = tx.world.store.mark();
         match carry_out(&mut tx, operation) {
             Ok(handle) => results.push(Some((operation.kind, handle))),
@@ -436,6 +450,10 @@ pub(super) fn answer(world: &mut World, customer: &str, form: &Form, mut body: M
             }
         }
     }
+    // What is counted is counted when everything is done, and then all of it stands or falls.
+    let incomplete = incomplete(tx.world, &operations, &results);
+    let partial = partial && incomplete.is_empty();
+    faults.extend(incomplete);
     let failed = !faults.is_empty() && !partial;
     if failed || validate_only {
         world.store.roll_back(start);
@@ -467,6 +485,30 @@ pub(super) fn answer(world: &mut World, customer: &str, form: &Form, mut body: M
     Answer::json(200, &Value::Object(answer))
         .with_effect(effect)
         .with_header("request-id", request_id)
+}
+
+/// What the asset groups and campaigns that the request was about lack now; at the first operation about each.
+fn incomplete(
+    world: &World,
+    operations: &[Operation],
+    results: &[Option<(&'static Kind, Handle)>],
+) -> Vec<Fault> {
+    let mut seen = HashSet::new();
+    let mut faults = Vec::new();
+    for (operation, made) in operations.iter().zip(results) {
+        let Some((_, handle)) = made else { continue };
+        let found = [
+            asset_groups::group_of(world, *handle)
+                .map(|group| (group, asset_groups::incomplete(world, group))),
+            asset_groups::campaign_of(world, *handle).map(|c| (c, asset_groups::unbranded(world, c))),
+        ];
+        for (about, lacks) in found.into_iter().flatten() {
+            if seen.insert(about) {
+                faults.extend(lacks.into_iter().map(|fault| fault.under(&operation.prefix)));
+            }
+        }
+    }
+    faults
 }
 
 fn result(world: &World, form: &Form, made: Option<(&'static Kind, Handle)>, full: bool) -> Value {

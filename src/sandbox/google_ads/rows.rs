@@ -53,6 +53,32 @@ const FROM: &[(&str, &[&str])] = &[
     ),
     ("label", &["label", "customer"]),
     ("customer", &["customer", "metrics", "segments"]),
+    ("asset", &["asset", "customer"]),
+    ("asset_group", &["asset_group", "campaign", "customer", "metrics"]),
+    (
+        "asset_group_asset",
+        &[
+            "asset_group_asset",
+            "asset_group",
+            "asset",
+            "campaign",
+            "customer",
+        ],
+    ),
+    (
+        "asset_group_listing_group_filter",
+        &[
+            "asset_group_listing_group_filter",
+            "asset_group",
+            "campaign",
+            "customer",
+        ],
+    ),
+    (
+        "campaign_asset",
+        &["campaign_asset", "campaign", "asset", "customer"],
+    ),
+    ("product_link", &["product_link", "customer"]),
     ("billing_setup", &["billing_setup", "customer"]),
     ("account_budget", &["account_budget", "billing_setup", "customer"]),
 ];
@@ -166,8 +192,10 @@ fn resolve(field: &str, allowed: &[&'static str], clause: &str) -> Result<Resolv
         repeated |= found.repeated;
         path.push(found.camel.clone());
     }
-    // A whole message cannot be selected, only a field of it; a list of messages can.
-    if path.is_empty() || (matches!(found.ty, Type::Message(_)) && !found.repeated) {
+    // A whole message cannot be selected, only a field of it; a list of messages can, and a text within an ad
+    // (https://developers.google.com/google-ads/api/fields/v25/ad_group_ad).
+    let whole = matches!(&found.ty, Type::Message(index) if !schema.is(*index, "AdTextAsset"));
+    if path.is_empty() || (whole && !found.repeated) {
         return Err(unknown());
     }
     match allowed.iter().find(|r| **r == resource) {
@@ -233,7 +261,9 @@ fn candidates(world: &World, customer: &str, from: &'static str, conditions: &[C
             .collect()
     } else if let (Some(campaigns), true) = (
         addressed(world, customer, "campaign", conditions),
-        from.starts_with("ad_group") || from.starts_with("campaign_"),
+        ["ad_group", "asset_group", "campaign_"]
+            .iter()
+            .any(|start| from.starts_with(start)),
     ) {
         if from == "campaign_budget" {
             world.store.all(NAME, customer, from).to_vec()
@@ -317,6 +347,7 @@ fn join(world: &World, customer: &str, from: &'static str, handle: Handle) -> Ro
     for (resource, field) in [
         ("campaign_budget", "campaignBudget"),
         ("label", "label"),
+        ("asset", "asset"),
         ("billing_setup", "billingSetup"),
     ] {
         let object = world.store.get(handle);

@@ -85,6 +85,11 @@ impl Schema {
         }
     }
 
+    /// Whether the message at an index has this name.
+    pub(super) fn is(&self, index: usize, name: &str) -> bool {
+        self.message_names.get(name) == Some(&index)
+    }
+
     /// The message at an index.
     pub(super) fn at(&self, index: usize) -> &Message {
         &self.messages[index]

@@ -1,5 +1,7 @@
 //! The rules bite: what Google Ads refuses is refused, what it accepts is there afterwards.
 
+mod channels;
+
 use super::*;
 use axum::http::HeaderMap;
 
