@@ -6,7 +6,9 @@
 
 mod bench;
 mod catalogs;
+mod channels;
 mod formats;
+mod google_ads;
 mod meta;
 mod uploads;
 
@@ -132,7 +134,7 @@ async fn a_lookup_finds_what_is_there_once_and_nothing_else() {
 }
 
 /// Every way to lose a call, and whether it had its effect.
-fn losses() -> Vec<(&'static str, Value, bool)> {
+pub fn losses() -> Vec<(&'static str, Value, bool)> {
     vec![
         (
             "reset before",
