@@ -459,4 +459,5 @@ macro_rules! platforms {
 platforms! {
     google_ads::GoogleAds,
     meta::Meta,
+    tiktok::TikTok,
 }

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | Google Ads, GA4, Merchant | tokens from `/oauth/token`, and any that begins with `sandbox-token` |
 //! | `/oauth/token` | any `client_id`, `client_secret`, `refresh_token`; any well-formed `jwt-bearer` assertion |
+//! | TikTok | any token that begins with `sandbox-tiktok-token`, in the header `Access-Token` |
 //! | Meta | any token that begins with `sandbox-meta-token`; `appsecret_proof` is checked if sent, with the app secret `sandbox-meta-secret` |
 //! | asset library | any bearer token |
 //!
@@ -23,7 +24,8 @@
 //! also a request of its own) · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
 //! `ga4-data.runReport` `.runRealtimeReport` · `merchant.accounts.get` `.issues.list` `.aggregateProductStatuses.list`
 //! `.dataSources.list` `.dataSources.get` `.fileUploads.get` `.products.list` `.products.get` · `oauth.token` · `assets.get`
-//! `assets.content`. A fault may leave the vendor out
+//! `assets.content` · `tiktok.` and the path with points: `tiktok.campaign.create` `.adgroup.status.update` `.ad.get`
+//! `.advertiser.info` `.file.video.ad.upload` `.report.integrated.get` `.diagnostic.catalog` …. A fault may leave the vendor out
 //! (`campaigns.create`), and `*` stands for anything (`*.create`).
 //!
 //! # `POST /control/faults` (one object, or a list of them)
@@ -32,6 +34,7 @@
 //! {"vendor": "google-ads", "method": "mutate", "error": "databaseError.CONCURRENT_MODIFICATION", "times": 2}
 //! {"vendor": "google-ads", "method": "mutate", "error": "quotaError.RESOURCE_TEMPORARILY_EXHAUSTED", "times": 1}
 //! {"vendor": "meta", "method": "campaigns.create", "error": "80004/2446079", "times": 3}
+//! {"vendor": "tiktok", "method": "adgroup.create", "error": "40100", "times": 2}
 //! {"vendor": "meta", "method": "*.create", "kind": "silence_after", "latency_ms": 2000, "probability": 0.1}
 //! {"vendor": "meta", "method": "ads.create", "kind": "silence_before", "contains": "my ad"}
 //! {"vendor": "meta", "method": "adsets.create", "kind": "cut", "skip": 1, "times": 1}
@@ -59,7 +62,10 @@
 //!               "meta/42": {"account_status": 2, "disable_reason": 1, "funding_source": false, "payer": "unsettled",
 //!               "currency": "JPY", "timezone": "Asia/Tokyo", "minimum_daily_budget": 500, "usage_percent": 97,
 //!               "spend_cap": 100000, "default_dsa": "Acme GmbH"},
-//!               "meta/*": {"funding_source": true}}}
+//!               "meta/*": {"funding_source": true},
+//!               "tiktok/7001": {"status": "STATUS_LIMIT", "rejection_reason": "…", "payer": "unsettled", "balance": "12.50",
+//!               "currency": "JPY", "timezone": "Asia/Tokyo", "minimum_daily_budget": "100.00"}}}
+//! {"catalogs": {"tiktok/900001": {"critical": 3, "warning": 1, "approved": 0, "feed_status": "FAILED", "event_level": "ERROR"}}}
 //! {"assets": {"asset-img-001": "missing", "acme/asset-vid-007": "processing", "asset-img-003": {"width": 300, "height": 250},
 //!             "asset-img-004": {"needs_upload": true, "seed": "same bytes"}, "*": {"needs_upload": ["meta"]},
 //!             "asset-img-005": {"wrong_hash": true}, "asset-img-006": {"url": "https://10.0.0.1/x", "bytes": 999}}}
@@ -76,7 +82,8 @@
 //! `{"merchant": "red"}`, by account and in detail: `merchant/world.rs`.
 //! GA4 states: `green`, `amber` (thresholded), `sampled`, `red` (trashed and silent), `silent` (no events), `no_access` (403).
 //! `token_expired` counts calls down per vendor (a number alone: any vendor); `revoke` takes refresh tokens, service-account
-//! addresses and Meta access tokens, `*` for all. `spend` is found by id, resource name or name.
+//! addresses, Meta and TikTok access tokens, `*` for all. `spend` is found by id, resource name or name.
+//! `transcoding_ms` is how long an uploaded video stays unusable.
 //! Lists of texts match case-insensitively anywhere in an ad's name or texts and in its parents' names; `*` matches all.
 //!
 //! # Looking
@@ -110,6 +117,7 @@ mod store;
 mod switches;
 #[cfg(test)]
 mod tests;
+mod tiktok;
 mod world;
 
 use axum::Router;
@@ -130,7 +138,8 @@ use world::World;
 const VENDORS: &[Vendor] = &[
     google_ads::VENDOR,
     meta::VENDOR,
-    // TikTok and DV360 stand here, each with a module of its own.
+    tiktok::VENDOR,
+    // DV360 stands here, with a module of its own.
     merchant::VENDOR,
     ga4::ADMIN,
     ga4::DATA,

@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// A token that begins like this is valid for ever, unless a switch says otherwise.
 pub(super) const STANDING_TOKEN: &str = "sandbox-token";
@@ -97,6 +97,11 @@ impl Ids {
         (120_210_000_000_000_000 + self.next() * 10).to_string()
     }
 
+    /// An id as TikTok gives them: 16 digits.
+    pub(super) fn tiktok(&mut self) -> String {
+        (1_800_000_000_000_000 + self.next() * 100).to_string()
+    }
+
     /// An opaque string of letters and digits.
     pub(super) fn opaque(&mut self, length: usize) -> String {
         const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -118,6 +123,8 @@ pub(super) struct World {
     pub(super) faults: Faults,
     pub(super) switches: Switches,
     pub(super) quotas: Quotas,
+    /// TikTok's calls of the last minute, and whether each created ads.
+    pub(super) tiktok_calls: VecDeque<(DateTime<Utc>, bool)>,
     tokens: HashMap<String, DateTime<Utc>>,
     seed: u64,
     latency_ms: u64,
@@ -139,6 +146,7 @@ impl World {
                 ..Switches::default()
             },
             quotas: Quotas::default(),
+            tiktok_calls: VecDeque::new(),
             tokens: HashMap::new(),
             seed,
             latency_ms,

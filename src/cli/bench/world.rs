@@ -289,6 +289,7 @@ fn credentials(dir: &Path) -> std::io::Result<()> {
             "acme-google",
             json!({ "client_id": "bench", "client_secret": "bench", "refresh_token": "bench" }),
         ),
+        ("acme-tiktok", json!({ "access_token": "sandbox-tiktok-token" })),
         (
             "acme-meta",
             json!({ "access_token": "sandbox-meta-token", "app_secret": "sandbox-meta-secret" }),
@@ -317,6 +318,7 @@ fn variables(database: &str, kafka: &str, sandbox: &str, dir: &Path, port: u16) 
         ("CREDENTIALS__DIR", dir.display().to_string()),
         ("PLATFORMS__GOOGLE_ADS__BASE_URL", format!("{sandbox}/google-ads")),
         ("PLATFORMS__META__BASE_URL", format!("{sandbox}/meta")),
+        ("PLATFORMS__TIKTOK__BASE_URL", format!("{sandbox}/tiktok")),
         ("GOOGLE__OAUTH_TOKEN_URL", format!("{sandbox}/oauth/token")),
         ("GA4__ADMIN_BASE_URL", format!("{sandbox}/ga4-admin")),
         ("GA4__DATA_BASE_URL", format!("{sandbox}/ga4-data")),

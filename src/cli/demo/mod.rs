@@ -1,5 +1,5 @@
 //! `demo`: the main job, visibly, on private servers that are gone afterwards: an approved plan becomes campaigns on
-//! Google Ads and Meta, and the same plan published again changes nothing.
+//! the platforms, and the same plan published again changes nothing.
 //!
 //! Must show what really happens: every line is read from the audit log, from Kafka or from the sandbox's journal.
 
@@ -312,7 +312,8 @@ async fn calls(outbound: &Outbound, world: &World) -> Result<(u64, u64), Failure
         .or_else(|| journal.get("requests").and_then(Value::as_array));
     let (mut writes, mut reads) = (0, 0);
     for request in requests.into_iter().flatten() {
-        if !matches!(request["vendor"].as_str(), Some("google-ads" | "meta")) {
+        let vendor = request["vendor"].as_str();
+        if vendor.and_then(platform::by_name).is_none() {
             continue;
         }
         if request["effect"] == json!(true) {

@@ -60,6 +60,7 @@ impl World {
             ("CREDENTIALS__DIR", credentials.display().to_string()),
             ("PLATFORMS__GOOGLE_ADS__BASE_URL", format!("{base}/google-ads")),
             ("PLATFORMS__META__BASE_URL", format!("{base}/meta")),
+            ("PLATFORMS__TIKTOK__BASE_URL", format!("{base}/tiktok")),
             ("GOOGLE__OAUTH_TOKEN_URL", format!("{base}/oauth/token")),
             ("GA4__ADMIN_BASE_URL", format!("{base}/ga4-admin")),
             ("GA4__DATA_BASE_URL", format!("{base}/ga4-data")),
@@ -139,6 +140,7 @@ fn credentials(dir: &Path) -> Result<PathBuf, Failure> {
             "acme-google",
             json!({ "client_id": "demo", "client_secret": "demo", "refresh_token": "demo" }),
         ),
+        ("acme-tiktok", json!({ "access_token": "sandbox-tiktok-token" })),
         (
             "acme-meta",
             json!({ "access_token": "sandbox-meta-token", "app_secret": "sandbox-meta-secret" }),

@@ -1,8 +1,8 @@
 //! What every platform must do, whatever it is: the port's promises, kept against the sandbox, one call at a time. No
 //! database, no Kafka.
 //!
-//! Must not match on a platform outside `particulars`: a new one adds its line there, and a file of its own (`meta.rs`) for
-//! what only it has.
+//! Must not match on a platform: what cannot be said of all alike stands in `support/particulars`, and what only one has in a
+//! file of its own (`meta.rs`).
 
 mod bench;
 mod catalogs;
@@ -12,6 +12,7 @@ mod google_ads;
 mod meta;
 mod uploads;
 
+use crate::support::particulars;
 use bench::Bench;
 use campaign_execution::domain::error::ErrorClass;
 use campaign_execution::domain::manifest::{ObjectState, Serving};
@@ -20,39 +21,6 @@ use campaign_execution::domain::tracking;
 use campaign_execution::platform::{self, CallError, Goal, Op};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// What cannot be said of all platforms alike.
-struct Particulars {
-    /// Makes the account's smallest budget larger than the example's.
-    floor: Value,
-    /// A throttle with the platform's own hint, and the hint.
-    throttle: (Value, Duration),
-    /// A refusal that comes with a status of success.
-    refusal_in_200: Value,
-}
-
-fn particulars(platform: &str) -> Particulars {
-    match platform {
-        "google-ads" => Particulars {
-            floor: json!({ "accounts": { "google-ads/1234567890": { "minimum_daily_budget": "9000.00" } } }),
-            throttle: (
-                json!({ "error": "quotaError.RESOURCE_TEMPORARILY_EXHAUSTED" }),
-                Duration::from_secs(5),
-            ),
-            refusal_in_200: json!({ "error": { "code": 400, "status": "INVALID_ARGUMENT", "message": "no" } }),
-        },
-        "meta" => Particulars {
-            floor: json!({ "accounts": { "meta/42": { "minimum_daily_budget": 900_000 } } }),
-            throttle: (
-                json!({ "error": "80004/2446079", "status": 400, "headers": { "x-business-use-case-usage":
-                    r#"{"1":[{"type":"ads_management","estimated_time_to_regain_access":5}]}"# } }),
-                Duration::from_secs(300),
-            ),
-            refusal_in_200: json!({ "error": { "code": 100, "message": "Invalid parameter", "type": "OAuthException" } }),
-        },
-        other => panic!("{other} has no particulars yet: add them here"),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leg_is_built_read_back_switched_on_and_off_and_removed() {
@@ -272,7 +240,7 @@ async fn a_budget_that_is_too_low_is_refused_as_such_and_leaves_nothing() {
         let name = platform.name();
         let bench = Bench::start(platform).await;
         let mut leg = bench.leg("low.1").await;
-        bench.world(&particulars(name).floor).await;
+        bench.world(&particulars::of(name).floor).await;
         let refused = bench.reach(Goal::Built, &mut leg).await;
         let Err(CallError::Refused(error)) = refused else {
             panic!("{name}: {refused:?}");
@@ -289,7 +257,7 @@ async fn a_throttle_changes_nothing_and_says_when_to_come_back() {
     for platform in platform::all() {
         let name = platform.name();
         let bench = Bench::start(platform).await;
-        let (own, hint) = particulars(name).throttle;
+        let (own, hint) = particulars::of(name).throttle;
         let cases = [(json!({ "status": 429, "body": "" }), None), (own, Some(hint))];
         for (n, (fault, hint)) in cases.into_iter().enumerate() {
             let mut leg = bench.leg(&format!("throttle.{n}")).await;
@@ -315,7 +283,7 @@ async fn an_error_is_no_success_whatever_its_status() {
         let name = platform.name();
         let bench = Bench::start(platform).await;
         let mut leg = bench.leg("inside.1").await;
-        let fault = json!({ "status": 200, "body": particulars(name).refusal_in_200 });
+        let fault = json!({ "status": 200, "body": particulars::of(name).refusal_in_200 });
         let (_, outcome) = bench.strike(&mut leg, 0, &[fault]).await.expect("a call");
         assert!(
             matches!(outcome, Err(CallError::Refused(_) | CallError::Unclear { .. })),
@@ -412,6 +380,7 @@ fn secret(text: &str) -> bool {
     [
         "sandbox-meta-token",
         "sandbox-meta-secret",
+        "sandbox-tiktok-token",
         "canary",
         "access_token",
     ]

@@ -473,6 +473,7 @@ pub fn write_credentials(dir: &std::path::Path) {
             "acme-meta",
             json!({ "access_token": "sandbox-meta-token", "app_secret": "sandbox-meta-secret" }),
         ),
+        ("acme-tiktok", json!({ "access_token": "sandbox-tiktok-token" })),
         ("asset-library", json!({ "access_token": "canary-asset-token" })),
     ];
     for (name, content) in files {
@@ -498,6 +499,7 @@ pub fn variables(database: &str, sandbox: &str, credentials: &std::path::Path) -
         ("CREDENTIALS__DIR", credentials.display().to_string()),
         ("PLATFORMS__GOOGLE_ADS__BASE_URL", format!("{base}/google-ads")),
         ("PLATFORMS__META__BASE_URL", format!("{base}/meta")),
+        ("PLATFORMS__TIKTOK__BASE_URL", format!("{base}/tiktok")),
         ("GOOGLE__OAUTH_TOKEN_URL", format!("{base}/oauth/token")),
         ("GA4__ADMIN_BASE_URL", format!("{base}/ga4-admin")),
         ("GA4__DATA_BASE_URL", format!("{base}/ga4-data")),

@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod command;
+pub mod particulars;
 pub mod plans;
 pub mod process;
 pub mod shelf;

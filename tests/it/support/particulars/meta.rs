@@ -1,0 +1,26 @@
+//! Meta.
+
+use super::Particulars;
+use serde_json::json;
+use std::time::Duration;
+
+pub fn particulars() -> Particulars {
+    Particulars {
+        floor: json!({ "accounts": { "meta/42": { "minimum_daily_budget": 900_000 } } }),
+        throttle: (
+            json!({ "error": "80004/2446079", "status": 400, "headers": { "x-business-use-case-usage":
+                r#"{"1":[{"type":"ads_management","estimated_time_to_regain_access":5}]}"# } }),
+            Duration::from_secs(300),
+        ),
+        refusal_in_200: json!({ "error": { "code": 100, "message": "Invalid parameter", "type": "OAuthException" } }),
+        writes: &[
+            "campaigns.create",
+            "adsets.create",
+            "adcreatives.create",
+            "ads.create",
+            "campaigns.update",
+            "ads.update",
+        ],
+        provoked: Vec::new(),
+    }
+}

@@ -1,0 +1,34 @@
+//! What cannot be said of all platforms alike, one file per platform: the scenarios themselves name none.
+//!
+//! To add a platform, add its file and its line in [`of`].
+
+mod google_ads;
+mod meta;
+mod tiktok;
+
+use serde_json::Value;
+use std::time::Duration;
+
+/// A platform's own words for what every platform has.
+pub struct Particulars {
+    /// Makes the account's smallest budget larger than the example's.
+    pub floor: Value,
+    /// A throttle with the platform's own hint, and the hint.
+    pub throttle: (Value, Duration),
+    /// A refusal that comes with a status of success.
+    pub refusal_in_200: Value,
+    /// The writes that a build and an activation make, in the sandbox's names; the first creates the campaign.
+    pub writes: &'static [&'static str],
+    /// Changes of the world without which a write is not made.
+    pub provoked: Vec<(&'static str, Value)>,
+}
+
+/// The particulars of a platform.
+pub fn of(platform: &str) -> Particulars {
+    match platform {
+        "google-ads" => google_ads::particulars(),
+        "meta" => meta::particulars(),
+        "tiktok" => tiktok::particulars(),
+        other => panic!("{other} has no particulars yet: add its file"),
+    }
+}
