@@ -116,7 +116,7 @@ pub(super) async fn send(session: &Session, upload: &Upload) -> Result<Uploaded,
         Err(CallError::Refused(error)) if error.code == errors::TAKEN => {
             return match by_name(session, upload).await? {
                 Uploaded::Absent => Err(CallError::Refused(error)),
-                found => Ok(found),
+                found @ (Uploaded::Ready { .. } | Uploaded::Processing { .. }) => Ok(found),
             };
         }
         Err(error) => return Err(error),

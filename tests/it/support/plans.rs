@@ -37,6 +37,11 @@ pub fn running_plan(version: &str) -> Value {
     plan
 }
 
+/// How many campaigns a plan has.
+pub fn legs(plan: &Value) -> usize {
+    plan["campaigns"].as_array().map_or(0, Vec::len)
+}
+
 /// Only one platform's campaigns.
 pub fn only(mut plan: Value, platform: &str) -> Value {
     plan["campaigns"]
