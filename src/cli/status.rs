@@ -4,7 +4,7 @@ use super::output::Output;
 use super::{Failure, find};
 use crate::domain::saga::LegState;
 use crate::store::audit::Entry;
-use crate::store::views::{ExecutionView, LegView};
+use crate::store::views::{ExecutionView, LegView, Review, Waiting};
 use crate::wiring::Wiring;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
@@ -159,6 +159,7 @@ fn leg_row(leg: &LegView) -> Vec<String> {
     let manifest = leg.manifest.as_ref();
     let note = match (&leg.waiting, &leg.error) {
         _ if leg.hold.as_deref() == Some("held") => "switched off: the tenant is paused".to_owned(),
+        (Some(w), _) if w.waiting_for.is_some() => waits(leg, w),
         (Some(w), _) if w.last_error.is_some() => format!(
             "{} tried {}×, again in {:.0} s: {}",
             w.command,
@@ -169,7 +170,7 @@ fn leg_row(leg: &LegView) -> Vec<String> {
         (_, Some(error)) if leg.state != "live" && leg.state != "scheduled" => {
             format!("{}; {}", error.message, error.remedy)
         }
-        (_, _) => String::new(),
+        (_, _) => leg.review.as_ref().map_or_else(String::new, reviewed),
     };
     vec![
         leg.state.clone(),
@@ -183,6 +184,36 @@ fn leg_row(leg: &LegView) -> Vec<String> {
         manifest.map_or(0, |m| m.mutation_count).to_string(),
         note,
     ]
+}
+
+/// What a leg waits for that is not ours to hurry.
+fn waits(leg: &LegView, waiting: &Waiting) -> String {
+    let why = waiting.last_error.as_deref().unwrap_or_default();
+    let since = waiting
+        .waiting_since
+        .map(|at| format!(", since {}", time(at)))
+        .unwrap_or_default();
+    match (waiting.waiting_for.as_deref(), &leg.review) {
+        (Some("review"), Some(review)) => format!(
+            "{}; looked at again in {:.0} s",
+            reviewed(review),
+            waiting.due_in_s
+        ),
+        (Some("asset"), _) => format!("waits for a person{since}: {why}"),
+        (_, _) => format!("waits{since}: {why}"),
+    }
+}
+
+/// The review's own clock.
+fn reviewed(review: &Review) -> String {
+    let minutes = review.waited_s / 60;
+    match review.since {
+        Some(since) => format!(
+            "in the platform's review for {minutes} min, since {}",
+            time(since)
+        ),
+        None => format!("the platform's review took {minutes} min of the time"),
+    }
 }
 
 /// The whole story.
@@ -261,6 +292,17 @@ pub fn sentence(entry: &Entry) -> String {
             text("/tracking_mode")
         ),
         "tracking.refused" => "tracking is not as it must be; nothing is switched on".to_owned(),
+        "assets.at_hand" => format!(
+            "its assets are in the account: {}",
+            assets(&entry.detail["assets"])
+        ),
+        "assets.looked_up" => "the asset library was asked again; what it says now is used".to_owned(),
+        "asset.not_fetched" => format!("an asset's content was not fetched: {}", text("/why")),
+        "asset.refused" => format!(
+            "the platform refused {}: {}",
+            text("/asset"),
+            text("/error/message")
+        ),
         "outcome.resolved" => format!(
             "an unknown outcome was looked up: {} found",
             entry.detail["found"].as_array().map_or(0, Vec::len)
@@ -280,6 +322,21 @@ pub fn sentence(entry: &Entry) -> String {
             format!("{}{because}", action.replace(['.', '_'], " "))
         }
     }
+}
+
+/// `asset-1 is image_hash 0123…, asset-2 is …`.
+fn assets(told: &Value) -> String {
+    let one = |(id, refs): (&String, &Value)| {
+        let refs: Vec<String> = refs
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!("{name} {}", value.as_str().unwrap_or_default()))
+            .collect();
+        format!("{id} is {}", refs.join(" and "))
+    };
+    let all: Vec<String> = told.as_object().into_iter().flatten().map(one).collect();
+    all.join(", ")
 }
 
 fn because(entry: &Entry) -> String {
@@ -308,6 +365,10 @@ fn mutation(entry: &Entry) -> String {
             if op["serving"] == "active" { "on" } else { "off" }
         ),
         "remove" => format!("removed {things}"),
+        "upload" => format!(
+            "uploaded {things} ({} bytes)",
+            entry.detail.pointer("/body/bytes").unwrap_or(&Value::Null)
+        ),
         _ => op["what"].as_str().unwrap_or("changed the account").to_owned(),
     };
     match entry.detail["outcome"].as_str().unwrap_or_default() {
@@ -360,13 +421,25 @@ impl Touchpoints {
                     state,
                     t.tenant_id.clone(),
                     t.plan_version.clone(),
+                    t.platform
+                        .as_ref()
+                        .zip(t.logical_campaign_key.as_ref())
+                        .map_or_else(|| "-".to_owned(), |(platform, key)| format!("{platform}/{key}")),
                     t.kind.clone(),
                     t.what_to_do.clone(),
                 ]
             })
             .collect();
         output.table(
-            &["SINCE", "STATE", "TENANT", "PLAN VERSION", "KIND", "WHAT TO DO"],
+            &[
+                "SINCE",
+                "STATE",
+                "TENANT",
+                "PLAN VERSION",
+                "LEG",
+                "KIND",
+                "WHAT TO DO",
+            ],
             &rows,
         );
         Ok(0)

@@ -18,4 +18,5 @@ pub mod plan;
 pub mod saga;
 pub mod spec;
 pub mod tenant;
+pub mod touchpoint;
 pub mod tracking;

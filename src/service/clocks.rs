@@ -83,7 +83,13 @@ impl Clocks {
             Ok(reading) => match reading.eligibility {
                 Eligibility::Eligible => Some((Report::Live, None)),
                 Eligibility::Disapproved(finding) => Some((Report::Failed, Some(*finding))),
-                Eligibility::InReview | Eligibility::Paused => None,
+                Eligibility::InReview => {
+                    if let Err(error) = self.store.still_in_review(watched.leg_id).await {
+                        tracing::warn!(leg.key = %watched.spec.key, error = %error, "the review's clock was not written");
+                    }
+                    None
+                }
+                Eligibility::Paused => None,
             },
             Err(error) => {
                 tracing::info!(leg.key = %watched.spec.key, error = %error, "couldn't see whether the flight began");

@@ -5,9 +5,12 @@
 use crate::domain::saga::{LegState, Outcome};
 use crate::store::moves::{CommandFact, Compose, ExecutionRow, LegFact};
 use crate::store::outbox::{Body, Message};
+use crate::store::touchpoints::TouchpointFact;
 use crate::wire::command::LaunchCommand;
 use crate::wire::event_id;
-use crate::wire::events::{BudgetOut, CampaignEvent, ExecutionEvent, LegOut, PartialAction, PartialFailure};
+use crate::wire::events::{
+    BudgetOut, CampaignEvent, ExecutionEvent, LegOut, PartialAction, PartialFailure, Touchpoint,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -85,6 +88,29 @@ impl Compose for Composer {
             &data,
             trace(execution),
         )
+    }
+
+    fn touchpoint(&self, fact: &TouchpointFact) -> Message {
+        let (state, number) = (
+            if fact.resolved { "resolved" } else { "opened" },
+            fact.id.to_string(),
+        );
+        let topic = "execution.touchpoint";
+        let id = event_id(&[topic, &fact.tenant_id, &fact.plan_version, &number, state]);
+        let (platform, logical_campaign_key) = fact.leg.clone().unzip();
+        let data = Touchpoint {
+            tenant_id: fact.tenant_id.clone(),
+            plan_id: fact.plan_id.clone(),
+            plan_version: fact.plan_version.clone(),
+            touchpoint_id: number,
+            kind: fact.kind.clone(),
+            state: state.to_owned(),
+            what_to_do: fact.what_to_do.clone(),
+            platform,
+            logical_campaign_key,
+        };
+        let trace = crate::telemetry::traceparent().or_else(|| fact.traceparent.clone());
+        message(topic, (&fact.tenant_id, &fact.plan_id), id, &data, trace)
     }
 
     fn settle(&self, execution: &ExecutionRow, outcome: Outcome, legs: &[LegFact]) -> Option<Message> {

@@ -4,6 +4,7 @@
 //! what a call came to is committed before anything follows from it (together with the next intent, so that a step costs
 //! one commit). Must not send a mutation that was not committed, nor anything after a save was refused.
 
+mod assets;
 mod hold;
 mod unknown;
 mod uploads;
@@ -280,6 +281,14 @@ impl Drive {
         }
     }
 
+    /// The platform said no, and will say no again. A missing asset is waited for: a person is asked for it.
+    fn refused(&self, error: LegError) -> Halt {
+        if error.class == ErrorClass::AssetMissing && self.job.kind == CommandKind::Build {
+            return self.wait_for_asset(&error);
+        }
+        fail(self.giving_up(), error)
+    }
+
     // ---- build -----------------------------------------------------------------------------------------------------
 
     async fn build(&mut self) -> Result<Then, Halt> {
@@ -297,12 +306,13 @@ impl Drive {
             };
             self.pending.facts = Some(now);
         }
+        self.look_for_assets().await?;
         self.upload_what_is_missing().await?;
         let desired = self
             .tools
             .platform
             .desire(&self.job.spec, &account, &facts)
-            .map_err(|error| fail(Report::Failed, *error))?;
+            .map_err(|error| self.refused(*error))?;
         self.reach(Goal::Built, &desired).await?;
         self.verify(&desired).await
     }
@@ -514,7 +524,7 @@ impl Drive {
             return Err(give_back(self.settle(), why));
         }
         if let Some(error) = refused {
-            return Err(fail(self.giving_up(), error));
+            return Err(self.refused(error));
         }
         later.map_or(Ok(()), |(after, why)| Err(give_back(after, why)))
     }

@@ -5,7 +5,7 @@ use super::audit::{Entry, Record};
 use super::intake::drop_amendment;
 use super::moves::{self, Compose, Moves};
 use super::withdraw::{self, Queued};
-use super::{Store, StoreError, audit, commit, refused};
+use super::{Store, StoreError, audit, commit, refused, touchpoints};
 use serde_json::json;
 use sqlx::Row;
 use std::sync::Arc;
@@ -131,6 +131,14 @@ impl Store {
             (_, gate) => Ordered::Nothing {
                 why: format!("the execution is {gate}"),
             },
+        };
+        let ordered = match (request.verb, ordered) {
+            (Verb::Resume | Verb::Retry, Ordered::Nothing { .. })
+                if touchpoints::wake(&mut tx, id).await? > 0 =>
+            {
+                Ordered::Done { messages: 0 }
+            }
+            (_, ordered) => ordered,
         };
         let record = Record {
             tenant_id: request.tenant_id.clone(),

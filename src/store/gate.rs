@@ -7,7 +7,7 @@ use super::audit::{Entry, Record};
 use super::moves::{Compose, ExecutionRow, Moves};
 use super::outbox::{self, Message};
 use super::withdraw::{self, Queued};
-use super::{Conn, Store, StoreError, audit, commit, parse_text, refused, to_json};
+use super::{Conn, Store, StoreError, audit, commit, parse_text, refused, to_json, touchpoints};
 use crate::domain::gate::{Check, Outcome};
 use crate::domain::saga::Saga;
 use crate::domain::spec::LegSpec;
@@ -171,6 +171,7 @@ impl Store {
             return Ok(false);
         }
         let changed = record_checks(&mut tx, job.execution_id, checks).await?;
+        touchpoints::follow_gate(&mut tx, compose, job.execution_id, checks).await?;
         let opened = matches!(result, GateResult::Open { .. });
         let mut came = Came::Applied { legs: 0 };
         let mut notes = Vec::new();

@@ -3,6 +3,7 @@
 //! Must not decide anything: `domain::saga` does. The execution's row must be locked by the caller.
 
 use super::outbox::{self, Message};
+use super::touchpoints::TouchpointFact;
 use super::{Conn, StoreError, amend, audit, parse_json, parse_text, refused, to_json};
 use crate::domain::error::LegError;
 use crate::domain::manifest::Manifest;
@@ -71,6 +72,8 @@ pub trait Compose: Send + Sync {
     fn command(&self, execution: &ExecutionRow, fact: &CommandFact) -> Message;
     /// `campaign.live` or `campaign.scheduled`.
     fn announce(&self, execution: &ExecutionRow, leg: &LegFact) -> Message;
+    /// `execution.touchpoint`.
+    fn touchpoint(&self, fact: &TouchpointFact) -> Message;
     /// How the execution came to rest.
     /// None: nothing is told.
     fn settle(&self, execution: &ExecutionRow, outcome: Outcome, legs: &[LegFact]) -> Option<Message>;

@@ -5,7 +5,7 @@
 
 use super::audit::Record;
 use super::moves::{self, Compose, LegReport};
-use super::{Conn, Store, StoreError, audit, commit, refused, to_json};
+use super::{Conn, Store, StoreError, audit, commit, refused, review, to_json, touchpoints};
 use crate::domain::error::LegError;
 use crate::domain::hold::Hold;
 use crate::domain::manifest::{Manifest, spelled};
@@ -202,6 +202,7 @@ impl Store {
             .collect();
         let moved = moves::apply_reports(&mut tx, compose, &reports, now).await?;
         move_holds(&mut tx, &kept).await?;
+        follow(&mut tx, compose, &kept, &reports).await?;
         let paused = barred(&mut tx, saves, &held).await?;
         let mut records: Vec<Record> = saves.iter().flat_map(|s| s.records.iter().cloned()).collect();
         records.extend(moved);
@@ -220,6 +221,28 @@ impl Store {
             })
             .collect())
     }
+}
+
+/// What follows from the reports and the waits besides the sagas' moves: the review's clock, and who is needed.
+async fn follow(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    saves: &[&Save],
+    reports: &[LegReport],
+) -> Result<(), StoreError> {
+    let (mut in_review, mut without_asset) = (Vec::new(), Vec::new());
+    let reported: HashSet<i64> = reports.iter().map(|r| r.leg_id).collect();
+    for save in saves.iter().filter(|s| !reported.contains(&s.leg_id)) {
+        if let Then::GiveBack { why, wait, .. } = &save.then {
+            match wait {
+                Some(Wait::Review) => in_review.push(save.leg_id),
+                Some(Wait::Asset) => without_asset.push((save.leg_id, why.as_str())),
+                Some(Wait::Upload) | None => {}
+            }
+        }
+    }
+    review::follow(conn, reports, &in_review).await?;
+    touchpoints::follow(conn, compose, reports, &without_asset).await
 }
 
 /// Renews, gives back or finishes the leases that are still held; which they were, and whether their commands are withdrawn.

@@ -7,6 +7,7 @@
 use super::audit::Record;
 use super::{Conn, Store, StoreError, audit, commit, parse_json, refused};
 use crate::domain::error::LegError;
+use crate::domain::spec::Asset;
 use serde_json::Value;
 use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,7 +103,8 @@ pub struct Settled {
 }
 
 impl Store {
-    /// How the uploads stand, by content; what nobody deals with is claimed for the asker.
+    /// How the uploads stand, by content; what nobody deals with is claimed for the asker. With `recheck` also those that were
+    /// ready when last looked at.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was claimed.
@@ -111,21 +113,54 @@ impl Store {
         asking: Asking<'_>,
         wanted: &[Wanted],
         lease: Duration,
+        recheck: bool,
     ) -> Result<BTreeMap<String, Standing>, StoreError> {
         let contents: BTreeSet<&str> = wanted.iter().map(|w| w.content.as_str()).collect();
         let mut tx = self.begin().await?;
-        let mut standings = ready(&mut tx, asking, &contents).await?;
+        let mut standings = if recheck {
+            BTreeMap::new()
+        } else {
+            ready(&mut tx, asking, &contents).await?
+        };
         let missing: Vec<&Wanted> = wanted
             .iter()
             .filter(|w| !standings.contains_key(&w.content))
             .collect();
         if !missing.is_empty() {
             insert(&mut tx, asking, &missing).await?;
-            standings.extend(claim(&mut tx, asking, &missing, lease).await?);
+            standings.extend(claim(&mut tx, asking, &missing, (lease, recheck)).await?);
         }
         link(&mut tx, asking, wanted).await?;
         commit(tx, "uploads.claim").await?;
         Ok(standings)
+    }
+
+    /// The library tells otherwise of a leg's assets than it told the gate: the leg is built from what it tells now. Nothing
+    /// changes if the command is another's by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_assets(
+        &self,
+        leg_id: i64,
+        command_id: Uuid,
+        token: i64,
+        assets: &BTreeMap<String, Asset>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "-- uploads.keep_assets
+             UPDATE leg SET spec = jsonb_set(spec, '{assets}', $4)
+             WHERE id = $1 AND EXISTS (SELECT FROM command c WHERE c.id = $2 AND c.lease_token = $3 AND c.state = 'queued')",
+        )
+        .bind(leg_id)
+        .bind(command_id)
+        .bind(token)
+        .bind(super::to_json(assets))
+        .execute(&mut *tx)
+        .await
+        .map_err(refused("uploads.keep_assets"))?;
+        commit(tx, "uploads.keep_assets").await
     }
 
     /// Commits that a call is about to be made, which may take as long as `hold`. `false`: the claim was lost, or the tenant is
@@ -260,14 +295,14 @@ async fn claim(
     conn: &mut Conn,
     asking: Asking<'_>,
     missing: &[&Wanted],
-    lease: Duration,
+    (lease, recheck): (Duration, bool),
 ) -> Result<BTreeMap<String, Standing>, StoreError> {
     let contents: BTreeSet<&str> = missing.iter().map(|w| w.content.as_str()).collect();
     let contents: Vec<&str> = contents.into_iter().collect();
     let rows = sqlx::query(
         "-- uploads.claim
          WITH held AS (
-             SELECT a.*, a.state = 'failed' AND a.changed_at >= c.accepted_at AS refused_now,
+             SELECT a.*, a.state = 'failed' AND a.changed_at >= c.accepted_at AND NOT $6 AS refused_now,
                     greatest(a.lease_until, a.unknown_until) > clock_timestamp() AS busy,
                     extract(epoch FROM greatest(a.lease_until, a.unknown_until) - clock_timestamp())::float8 AS wait_s
              FROM platform_asset a JOIN command c ON c.id = $5
@@ -275,7 +310,7 @@ async fn claim(
          claimed AS (
              UPDATE platform_asset a SET lease_token = a.lease_token + 1,
                     lease_until = clock_timestamp() + make_interval(secs => $4)
-             FROM held h WHERE a.id = h.id AND h.state <> 'ready' AND NOT h.refused_now AND h.busy IS NOT TRUE
+             FROM held h WHERE a.id = h.id AND (h.state <> 'ready' OR $6) AND NOT h.refused_now AND h.busy IS NOT TRUE
              RETURNING a.id, a.lease_token)
          SELECT h.id, h.content, h.state, h.refs, h.error, h.upload, h.looks, h.sends, h.sent_at IS NOT NULL AS sent,
                 h.refused_now, h.wait_s, k.lease_token AS token,
@@ -287,6 +322,7 @@ async fn claim(
     .bind(contents)
     .bind(lease.as_secs_f64())
     .bind(asking.command_id)
+    .bind(recheck)
     .fetch_all(conn)
     .await
     .map_err(refused("uploads.claim"))?;
@@ -314,7 +350,7 @@ fn standing(row: &sqlx::postgres::PgRow) -> Result<Standing, StoreError> {
         });
     };
     let stage = match (state.as_str(), row.get::<bool, _>("sent")) {
-        ("processing", _) => Stage::Processing,
+        ("processing" | "ready", _) => Stage::Processing,
         (_, true) => Stage::Unknown,
         (_, false) => Stage::Unsent,
     };

@@ -4,7 +4,7 @@
 
 use super::moves::{Compose, LegFact, leg_facts};
 use super::moves::{LegReport, apply_reports, manifest_of};
-use super::{Store, StoreError, audit, commit, parse_json, refused};
+use super::{Store, StoreError, audit, commit, parse_json, refused, review, touchpoints};
 use crate::domain::error::LegError;
 use crate::domain::manifest::Manifest;
 use crate::domain::saga::{Direction, Report, Saga};
@@ -66,6 +66,32 @@ pub struct LegView {
     pub hold: Option<String>,
     /// Its open command: kind, attempts, seconds until it is due, last error.
     pub waiting: Option<Waiting>,
+    /// The platform's review, apart from working time; none: there was none to wait for.
+    pub review: Option<Review>,
+    /// The assets that its account was given for it, or for others before.
+    pub uploads: Vec<Upload>,
+}
+
+/// How long a leg has waited for the platform's review.
+#[derive(Debug, Clone, Serialize)]
+pub struct Review {
+    /// It is running since then; none: it is over.
+    pub since: Option<DateTime<Utc>>,
+    /// All reviews together, seconds.
+    pub waited_s: i64,
+}
+
+/// An upload that a leg relies on.
+#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+pub struct Upload {
+    /// What the library calls the asset.
+    pub asset_id: String,
+    /// `intended`, `processing`, `ready`, `failed`.
+    pub state: String,
+    /// What the platform calls it.
+    pub refs: std::collections::BTreeMap<String, String>,
+    /// What makes it the same upload for others: `sha256:…`.
+    pub content: String,
 }
 
 /// A command that is not finished.
@@ -79,6 +105,10 @@ pub struct Waiting {
     pub due_in_s: f64,
     /// Why it was given back.
     pub last_error: Option<String>,
+    /// `review`, `upload`, `asset`: what it waits for that is not ours to hurry; none: for another attempt.
+    pub waiting_for: Option<String>,
+    /// Since when.
+    pub waiting_since: Option<DateTime<Utc>>,
 }
 
 /// What a tenant has going on.
@@ -115,6 +145,12 @@ pub struct TouchpointView {
     pub resolution: Option<String>,
     /// By whom.
     pub resolved_by: Option<String>,
+    /// The plan.
+    pub plan_id: String,
+    /// The leg's platform, if it is about one.
+    pub platform: Option<String>,
+    /// The leg's key, if it is about one.
+    pub logical_campaign_key: Option<String>,
 }
 
 /// What is in force of a plan version that was launched.
@@ -236,7 +272,11 @@ impl Store {
             "-- views.legs
              SELECT l.id, l.platform, l.logical_campaign_key, l.state, l.error, l.spec, l.hold,
                     m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode, m.objects,
-                    c.kind, c.attempts, c.last_error,
+                    c.kind, c.attempts, c.last_error, c.waiting_for, c.waiting_since, l.review_since,
+                    l.review_s + coalesce(extract(epoch FROM clock_timestamp() - l.review_since), 0)::bigint AS review_s,
+                    (SELECT coalesce(jsonb_agg(jsonb_build_object('asset_id', u.asset_id, 'state', a.state, 'refs', a.refs,
+                                               'content', a.content) ORDER BY u.asset_id), '[]')
+                     FROM leg_upload u JOIN platform_asset a ON a.id = u.upload_id WHERE u.leg_id = l.id) AS uploads,
                     greatest(extract(epoch FROM c.not_before - clock_timestamp()), 0)::float8 AS due_in_s
              FROM leg l LEFT JOIN execution_manifest m ON m.leg_id = l.id
                   LEFT JOIN LATERAL (SELECT * FROM command WHERE leg_id = l.id AND state = 'queued'
@@ -267,7 +307,11 @@ impl Store {
                         attempts: row.get("attempts"),
                         due_in_s: row.get("due_in_s"),
                         last_error: row.get("last_error"),
+                        waiting_for: row.get("waiting_for"),
+                        waiting_since: row.get("waiting_since"),
                     }),
+                    review: review(&row),
+                    uploads: parse_json("leg_upload", id, "uploads", row.get("uploads"))?,
                 })
             })
             .collect()
@@ -310,8 +354,8 @@ impl Store {
         let rows = sqlx::query(
             "-- views.touchpoints
              SELECT p.id, e.tenant_id, e.plan_version, p.kind, p.what_to_do, p.opened_at, p.resolved_at, p.resolution,
-                    p.resolved_by
-             FROM touchpoint p JOIN execution e ON e.id = p.execution_id
+                    p.resolved_by, e.plan_id, l.platform, l.logical_campaign_key
+             FROM touchpoint p JOIN execution e ON e.id = p.execution_id LEFT JOIN leg l ON l.id = p.leg_id
              WHERE ($1::text IS NULL OR e.tenant_id = $1) AND ($2 OR p.resolved_at IS NULL)
              ORDER BY p.opened_at LIMIT 1000",
         )
@@ -332,6 +376,9 @@ impl Store {
                 resolved_at: row.get("resolved_at"),
                 resolution: row.get("resolution"),
                 resolved_by: row.get("resolved_by"),
+                plan_id: row.get("plan_id"),
+                platform: row.get("platform"),
+                logical_campaign_key: row.get("logical_campaign_key"),
             })
             .collect())
     }
@@ -397,7 +444,7 @@ impl Store {
         Ok(facts.into_iter().map(|leg| leg.fact).collect())
     }
 
-    /// Scheduled legs whose start has come; each is looked at again a minute later unless it moved.
+    /// Scheduled legs whose start has come; each is looked at again unless it moved, ever less often while it is reviewed.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -406,7 +453,8 @@ impl Store {
             "-- views.due_watches
              WITH due AS (SELECT id FROM leg WHERE watch_at <= clock_timestamp() AND state = 'scheduled' AND hold IS NULL
                           ORDER BY watch_at LIMIT $1 FOR UPDATE SKIP LOCKED),
-                  pushed AS (UPDATE leg SET watch_at = clock_timestamp() + interval '60 seconds' FROM due
+                  pushed AS (UPDATE leg SET watch_at = clock_timestamp()
+                                 + make_interval(secs => least(30 * 2 ^ least(review_looks, 10), 600)) FROM due
                              WHERE leg.id = due.id RETURNING leg.id, leg.tenant_id, leg.spec)
              SELECT p.id, p.spec, t.document, m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode,
                     m.objects
@@ -451,8 +499,16 @@ impl Store {
         now: &str,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let records = apply_reports(&mut tx, compose, &[LegReport { leg_id, what, error }], now).await?;
+        let reports = [LegReport { leg_id, what, error }];
+        let records = apply_reports(&mut tx, compose, &reports, now).await?;
+        review::follow(&mut tx, &reports, &[]).await?;
+        touchpoints::follow(&mut tx, compose, &reports, &[]).await?;
         audit::append(&mut tx, &records).await?;
         commit(tx, "views.report_leg").await
     }
+}
+
+fn review(row: &sqlx::postgres::PgRow) -> Option<Review> {
+    let (since, waited_s): (Option<DateTime<Utc>>, i64) = (row.get("review_since"), row.get("review_s"));
+    (since.is_some() || waited_s > 0).then_some(Review { since, waited_s })
 }

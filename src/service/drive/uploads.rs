@@ -6,9 +6,8 @@
 //! give the command back.
 
 use super::unknown::LOOKS;
-use super::{CALLS_AT_ONCE, Drive, Halt, MARGIN, TURNED, fail, give_back, wait_for};
+use super::{CALLS_AT_ONCE, Drive, Halt, MARGIN, TURNED, give_back, wait_for};
 use crate::domain::error::{ErrorClass, LegError};
-use crate::domain::saga::Report;
 use crate::domain::spec::Asset;
 use crate::health::assets::Lookup;
 use crate::health::content::{self, Content, NoContent};
@@ -90,7 +89,13 @@ impl Drive {
             leg_id: self.job.leg_id,
             command_id: self.job.command_id,
         };
-        let standings = self.tools.store.claim_uploads(asking, &wanted, lease).await;
+        // Where an asset was refused before, what is recorded may be gone from the account: it is looked at again.
+        let recheck = self.waits_for_assets();
+        let standings = self
+            .tools
+            .store
+            .claim_uploads(asking, &wanted, lease, recheck)
+            .await;
         let standings = standings.map_err(away)?;
         let mut came: Vec<(String, Came)> = Vec::new();
         let mut claims = Vec::new();
@@ -122,7 +127,7 @@ impl Drive {
         let mut wanted = Vec::new();
         for (asset_id, asset) in &spec.assets {
             let upload = self.tools.platform.upload(spec, asset);
-            if let Some(upload) = upload.map_err(|error| fail(Report::Failed, *error))? {
+            if let Some(upload) = upload.map_err(|error| self.refused(*error))? {
                 wanted.push(Wanted {
                     content: identity(&upload.asset, spec.key.tenant_id.as_str()),
                     asset_id: asset_id.clone(),
@@ -184,7 +189,7 @@ impl Drive {
             }
         }
         if let Some(error) = refused {
-            return Err(fail(Report::Failed, error));
+            return Err(self.refused(error));
         }
         if let Some((after, why)) = later {
             return Err(wait_for(Wait::Upload, after, why));
@@ -586,7 +591,7 @@ impl Dealing<'_> {
     }
 }
 
-fn asset_missing(code: &str, message: String) -> LegError {
+pub(super) fn asset_missing(code: &str, message: String) -> LegError {
     LegError::new(
         ErrorClass::AssetMissing,
         code,

@@ -42,7 +42,7 @@ impl Gatekeeper {
                 }
                 Ok(Lookup::Processing) => findings.checks.push(Check::not(
                     Outcome::Unknown,
-                    check,
+                    format!("asset_processing:{id}"),
                     format!("{id} is still being processed"),
                     "none needed: the gate asks again by itself",
                 )),

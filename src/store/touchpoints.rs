@@ -1,0 +1,251 @@
+//! Touchpoints: opened and resolved in the transaction of what asks for them, each told to the world once.
+//!
+//! Must not decide who is asked for what (`domain::touchpoint` does), nor delete anything. Comes after legs and outbox rows of the
+//! same transaction, before its audit entries.
+
+use super::moves::{Compose, LegReport};
+use super::outbox::{self, Message};
+use super::{Conn, StoreError, refused};
+use crate::domain::gate::Check;
+use crate::domain::touchpoint::{self, Assets, Kind};
+use sqlx::Row;
+
+/// A touchpoint as events tell of it.
+#[derive(Debug, Clone)]
+pub struct TouchpointFact {
+    /// Its row.
+    pub id: i64,
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// The version.
+    pub plan_version: String,
+    /// Of the message that started the execution.
+    pub traceparent: Option<String>,
+    /// What a person is needed for.
+    pub kind: String,
+    /// For a person.
+    pub what_to_do: String,
+    /// It is resolved; else it is open.
+    pub resolved: bool,
+    /// The leg it is about, if it is about one: platform and key.
+    pub leg: Option<(String, String)>,
+}
+
+/// A person is asked to do something.
+#[derive(Debug, Clone)]
+pub(crate) struct Opening {
+    /// The execution; none: the leg's own.
+    pub(crate) execution_id: Option<i64>,
+    /// The leg, if it is about one.
+    pub(crate) leg_id: Option<i64>,
+    /// What for.
+    pub(crate) kind: Kind,
+    /// For a person.
+    pub(crate) what_to_do: String,
+}
+
+/// What legs reported, and what they wait for: touchpoints follow.
+pub(crate) async fn follow(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    reports: &[LegReport],
+    waiting_for_assets: &[(i64, &str)],
+) -> Result<(), StoreError> {
+    let mut openings: Vec<Opening> = waiting_for_assets
+        .iter()
+        .map(|(leg_id, why)| Opening {
+            execution_id: None,
+            leg_id: Some(*leg_id),
+            kind: Kind::MissingAsset,
+            what_to_do: (*why).to_owned(),
+        })
+        .collect();
+    openings.extend(reports.iter().filter_map(|report| {
+        let error = report.error.as_ref()?;
+        let kind = Kind::of(report.what, error.class)?;
+        Some(Opening {
+            execution_id: None,
+            leg_id: Some(report.leg_id),
+            kind,
+            what_to_do: touchpoint::what_to_do(kind, error),
+        })
+    }));
+    let mut messages = resolve_by(conn, compose, reports).await?;
+    for opening in &openings {
+        messages.extend(open(conn, compose, opening).await?);
+    }
+    outbox::put(conn, &messages).await
+}
+
+/// The assets that the gate found wanting, or not.
+pub(crate) async fn follow_gate(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    execution_id: i64,
+    checks: &[Check],
+) -> Result<(), StoreError> {
+    let messages = match touchpoint::assets(checks) {
+        Assets::NotKnown => return Ok(()),
+        Assets::Wanting(what_to_do) => {
+            let opening = Opening {
+                execution_id: Some(execution_id),
+                leg_id: None,
+                kind: Kind::MissingAsset,
+                what_to_do,
+            };
+            open(conn, compose, &opening).await?.into_iter().collect()
+        }
+        Assets::AllThere => appeared(conn, compose, execution_id).await?,
+    };
+    outbox::put(conn, &messages).await
+}
+
+/// Opens a touchpoint; if it is open already, only what is asked is brought up to date. The message, if it is new.
+async fn open(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    opening: &Opening,
+) -> Result<Option<Message>, StoreError> {
+    let row = sqlx::query(
+        "-- touchpoints.open
+         WITH place AS (SELECT e.id, e.tenant_id, e.plan_id, e.plan_version, e.payload_hash, e.traceparent, l.platform,
+                               l.logical_campaign_key
+                        FROM execution e LEFT JOIN leg l ON l.id = $2
+                        WHERE e.id = coalesce($1, l.execution_id)),
+              opened AS (
+                  INSERT INTO touchpoint (execution_id, leg_id, kind, payload_hash, what_to_do)
+                  SELECT id, $2, $3, payload_hash, $4 FROM place
+                  ON CONFLICT (execution_id, kind, coalesce(leg_id, 0)) WHERE resolved_at IS NULL
+                  DO UPDATE SET what_to_do = excluded.what_to_do
+                  RETURNING id, (xmax = 0) AS new)
+         SELECT o.id AS touchpoint, o.new, p.* FROM opened o, place p",
+    )
+    .bind(opening.execution_id)
+    .bind(opening.leg_id)
+    .bind(opening.kind.as_str())
+    .bind(&opening.what_to_do)
+    .fetch_optional(conn)
+    .await
+    .map_err(refused("touchpoints.open"))?;
+    Ok(row.filter(|row| row.get("new")).map(|row| {
+        compose.touchpoint(&TouchpointFact {
+            kind: opening.kind.as_str().to_owned(),
+            what_to_do: opening.what_to_do.clone(),
+            resolved: false,
+            ..fact(&row)
+        })
+    }))
+}
+
+/// Resolves what the reports settle. Most legs have none: the index of open touchpoints answers that.
+async fn resolve_by(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    reports: &[LegReport],
+) -> Result<Vec<Message>, StoreError> {
+    let (mut legs, mut kinds, mut hows) = (vec![], vec![], vec![]);
+    for report in reports {
+        let Some((settled, how)) = Kind::resolved_by(report.what) else {
+            continue;
+        };
+        for kind in settled {
+            legs.push(report.leg_id);
+            kinds.push(kind.as_str());
+            hows.push(how);
+        }
+    }
+    if legs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        "-- touchpoints.resolve
+         WITH settled AS (
+             UPDATE touchpoint t SET resolved_at = clock_timestamp(), resolution = n.how, resolved_by = 'service'
+             FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (leg_id, kind, how)
+             WHERE t.leg_id = n.leg_id AND t.kind = n.kind AND t.resolved_at IS NULL
+             RETURNING t.id, t.execution_id, t.leg_id, t.kind, t.what_to_do)
+         SELECT s.id AS touchpoint, s.kind, s.what_to_do, e.tenant_id, e.plan_id, e.plan_version, e.traceparent,
+                l.platform, l.logical_campaign_key
+         FROM settled s JOIN execution e ON e.id = s.execution_id LEFT JOIN leg l ON l.id = s.leg_id ORDER BY s.id",
+    )
+    .bind(legs)
+    .bind(kinds)
+    .bind(hows)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("touchpoints.resolve"))?;
+    Ok(rows
+        .iter()
+        .map(|row| compose.touchpoint(&resolved(row)))
+        .collect())
+}
+
+/// Every asset of the plan is there.
+async fn appeared(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    execution_id: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let rows = sqlx::query(
+        "-- touchpoints.appeared
+         WITH settled AS (
+             UPDATE touchpoint SET resolved_at = clock_timestamp(), resolution = 'appeared', resolved_by = 'service'
+             WHERE execution_id = $1 AND kind = 'missing_asset' AND leg_id IS NULL AND resolved_at IS NULL
+             RETURNING id, kind, what_to_do)
+         SELECT s.id AS touchpoint, s.kind, s.what_to_do, e.tenant_id, e.plan_id, e.plan_version, e.traceparent,
+                NULL::text AS platform, NULL::text AS logical_campaign_key
+         FROM settled s, execution e WHERE e.id = $1",
+    )
+    .bind(execution_id)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("touchpoints.appeared"))?;
+    Ok(rows
+        .iter()
+        .map(|row| compose.touchpoint(&resolved(row)))
+        .collect())
+}
+
+/// The legs of an execution that wait for an asset look at once whether it is there; how many.
+pub(crate) async fn wake(conn: &mut Conn, execution_id: i64) -> Result<u64, StoreError> {
+    // Skipping what is locked: a worker has it, and it will look by itself.
+    let woken = sqlx::query(
+        "-- touchpoints.wake
+         WITH waiting AS (
+             SELECT c.id FROM leg l JOIN command c ON c.leg_id = l.id
+             WHERE l.execution_id = $1 AND c.state = 'queued' AND c.waiting_for = 'asset' AND c.lease_until IS NULL
+             ORDER BY c.id FOR UPDATE OF c SKIP LOCKED)
+         UPDATE command SET not_before = clock_timestamp() FROM waiting WHERE command.id = waiting.id",
+    )
+    .bind(execution_id)
+    .execute(conn)
+    .await
+    .map_err(refused("touchpoints.wake"))?;
+    Ok(woken.rows_affected())
+}
+
+fn resolved(row: &sqlx::postgres::PgRow) -> TouchpointFact {
+    TouchpointFact {
+        kind: row.get("kind"),
+        what_to_do: row.get("what_to_do"),
+        resolved: true,
+        ..fact(row)
+    }
+}
+
+fn fact(row: &sqlx::postgres::PgRow) -> TouchpointFact {
+    let leg: (Option<String>, Option<String>) = (row.get("platform"), row.get("logical_campaign_key"));
+    TouchpointFact {
+        id: row.get("touchpoint"),
+        tenant_id: row.get("tenant_id"),
+        plan_id: row.get("plan_id"),
+        plan_version: row.get("plan_version"),
+        traceparent: row.get("traceparent"),
+        kind: String::new(),
+        what_to_do: String::new(),
+        resolved: false,
+        leg: leg.0.zip(leg.1),
+    }
+}
