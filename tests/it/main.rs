@@ -17,4 +17,5 @@ mod stream;
 mod support;
 mod surroundings;
 mod tidy;
+mod touchpoints;
 mod uploads;

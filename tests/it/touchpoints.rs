@@ -1,0 +1,300 @@
+//! Where a person must act, and what merely takes its time: missing assets, disapprovals, reviews, starts that lie ahead.
+
+use crate::support::app::{App, Event};
+use crate::support::plans;
+use crate::support::shelf::{Shelf, Shelved};
+use campaign_execution::clock::{Clock, SystemClock};
+use campaign_execution::platform;
+use campaign_execution::store::views::LegView;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// `opened` and `resolved` events of a kind about a plan, oldest first.
+fn told(app: &App, plan: &Value, kind: &str) -> Vec<Event> {
+    let about = |e: &Event| e.data["plan_version"] == plan["plan_version"] && e.data["kind"] == kind;
+    let events = app.events("execution.touchpoint");
+    events.into_iter().filter(about).collect()
+}
+
+fn states(events: &[Event]) -> Vec<&str> {
+    events.iter().filter_map(|e| e.data["state"].as_str()).collect()
+}
+
+async fn control(app: &App, plan: &Value, action: &str) {
+    let control = json!({ "tenant_id": plan["tenant_id"], "plan_id": plan["plan_id"], "plan_version": plan["plan_version"],
+        "action": action, "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "a test" });
+    app.deliver("execution.control", control.to_string().into_bytes())
+        .await;
+}
+
+async fn legs(app: &App, plan: &Value) -> Vec<LegView> {
+    let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
+    let found = app
+        .wiring
+        .store
+        .executions(tenant, version, 1)
+        .await
+        .expect("executions");
+    app.wiring.store.legs(found[0].id, 100).await.expect("legs")
+}
+
+/// The touchpoints that people see: kind and resolution.
+async fn seen(app: &App) -> Vec<(String, Option<String>)> {
+    let all = app
+        .wiring
+        .store
+        .touchpoints(None, true)
+        .await
+        .expect("touchpoints");
+    all.into_iter().map(|t| (t.kind, t.resolution)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_asset_that_the_library_lacks_is_asked_for_once_and_the_launch_goes_on_when_it_appears() {
+    let app = App::start().await;
+    for (n, state) in ["missing", "processing"].iter().enumerate() {
+        app.world(json!({ "assets": { "asset-img-001": state } })).await;
+        let mut plan = plans::only(plans::plan(&format!("want.{n}")), "meta");
+        plan["plan_id"] = json!(format!("want-{n}"));
+        app.publish(&plan).await;
+        for _ in 0..3 {
+            app.settle().await;
+            app.warp().await;
+        }
+        let events = told(&app, &plan, "missing_asset");
+        assert_eq!(
+            states(&events),
+            ["opened"],
+            "{state}: once, however often the gate is asked"
+        );
+        assert!(
+            events[0].data["what_to_do"]
+                .as_str()
+                .expect("a text")
+                .contains("asset-img-001")
+        );
+        app.world(json!({ "assets": { "asset-img-001": "ready" } })).await;
+        app.settle_and_warp(3).await;
+        assert_eq!(app.legs(&plan).await["meta/prospecting"], "scheduled", "{state}");
+        let events = told(&app, &plan, "missing_asset");
+        assert_eq!(states(&events), ["opened", "resolved"]);
+        assert_eq!(events[0].data["touchpoint_id"], events[1].data["touchpoint_id"]);
+        let appeared = ("missing_asset".to_owned(), Some("appeared".to_owned()));
+        assert_eq!(seen(&app).await, vec![appeared; n + 1]);
+    }
+    // A library that cannot be asked says nothing about the asset.
+    app.fault(json!({ "vendor": "assets", "status": 503 })).await;
+    let mut plan = plans::only(plans::plan("want.9"), "meta");
+    plan["plan_id"] = json!("want-9");
+    app.publish(&plan).await;
+    app.settle().await;
+    assert_eq!(told(&app, &plan, "missing_asset").len(), 0);
+}
+
+/// The asset goes, or turns out to be another, between the gate and the build.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leg_that_finds_its_asset_gone_waits_for_it_and_does_not_fail() {
+    let gone = json!("missing");
+    let wrong = json!({ "needs_upload": ["meta"], "wrong_hash": true });
+    let processing = json!({ "needs_upload": ["meta"], "status": "processing" });
+    for (what, after_the_gate, before_it) in [
+        ("gone", gone, json!({ "needs_upload": ["meta"] })),
+        ("not what it was", wrong.clone(), wrong),
+        (
+            "in the works again",
+            processing,
+            json!({ "needs_upload": ["meta"] }),
+        ),
+    ] {
+        let shelf = Arc::new(Mutex::new(Shelf::default()));
+        let app = App::start_with(|inner| match inner.name() {
+            "meta" => Arc::new(Shelved {
+                inner,
+                shelf: Arc::clone(&shelf),
+            }),
+            _ => inner,
+        })
+        .await;
+        app.world(json!({ "assets": { "asset-img-001": before_it } }))
+            .await;
+        let plan = plans::only(plans::plan("gone.1"), "meta");
+        app.publish(&plan).await;
+        app.wiring.gatekeeper().step().await.expect("the gate");
+        app.world(json!({ "assets": { "asset-img-001": after_the_gate } }))
+            .await;
+        for _ in 0..3 {
+            app.settle().await;
+            app.warp().await;
+        }
+        control(&app, &plan, "resume").await;
+        app.settle().await;
+        let leg = &legs(&app, &plan).await[0];
+        assert_eq!(leg.state, "building", "{what}");
+        let waiting = leg.waiting.as_ref().expect("a command");
+        assert_eq!(
+            (waiting.waiting_for.as_deref(), waiting.attempts),
+            (Some("asset"), 0),
+            "{what}"
+        );
+        let events = told(&app, &plan, "missing_asset");
+        assert_eq!(states(&events), ["opened"], "{what}");
+        assert_eq!(events[0].data["logical_campaign_key"], "prospecting");
+        assert_eq!(app.events("execution.partial_failure").len(), 0);
+        assert_eq!(shelf.lock().expect("the shelf").sends, 0, "{what}");
+        // A person uploads another picture under the same id; somebody says so.
+        app.world(json!({ "assets": { "asset-img-001": { "needs_upload": ["meta"], "seed": "new" } } }))
+            .await;
+        control(&app, &plan, "resume").await;
+        app.settle().await;
+        assert_eq!(app.legs(&plan).await["meta/prospecting"], "scheduled", "{what}");
+        assert_eq!(
+            states(&told(&app, &plan, "missing_asset")),
+            ["opened", "resolved"]
+        );
+        assert_eq!(seen(&app).await[0].1.as_deref(), Some("appeared"));
+        let uploads = &legs(&app, &plan).await[0].uploads;
+        assert_eq!((uploads.len(), uploads[0].state.as_str()), (1, "ready"));
+        assert_eq!(shelf.lock().expect("the shelf").count(), 1);
+        app.assert_audit_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disapproval_asks_a_person_and_a_retry_that_gets_through_resolves_it() {
+    for platform in platform::all() {
+        let name = platform.name();
+        let app = App::start().await;
+        app.world(json!({ "disapprove": ["*"] })).await;
+        let mut plan = plans::only(plans::running_plan("policy.1"), name);
+        plan["plan_id"] = json!("policy-1");
+        app.publish(&plan).await;
+        app.settle_and_warp(8).await;
+        let leg = legs(&app, &plan).await.remove(0);
+        assert_eq!(leg.state, "failed", "{name}");
+        let error = leg.error.expect("an error");
+        assert_eq!(error.class.as_str(), "policy", "{name}: {error:?}");
+        let events = told(&app, &plan, "policy_disapproval");
+        assert_eq!(states(&events), ["opened"], "{name}");
+        let asked = events[0].data["what_to_do"].as_str().expect("a text");
+        assert!(asked.contains(&error.message), "{name}: {asked}");
+        assert_eq!(app.events("campaign.live").len(), 0, "{name}");
+        assert_eq!(app.events("execution.partial_failure").len(), 1, "{name}");
+        // Tried again without a change: still one touchpoint.
+        control(&app, &plan, "retry").await;
+        app.settle_and_warp(8).await;
+        assert_eq!(
+            states(&told(&app, &plan, "policy_disapproval")),
+            ["opened"],
+            "{name}"
+        );
+        app.world(json!({ "disapprove": [] })).await;
+        control(&app, &plan, "resume").await;
+        app.settle_and_warp(8).await;
+        let events = told(&app, &plan, "policy_disapproval");
+        assert_eq!(states(&events), ["opened", "resolved"], "{name}");
+        assert_eq!(app.events("campaign.live").len(), 1, "{name}");
+        assert_eq!(seen(&app).await[0].1.as_deref(), Some("got_through"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_is_waited_for_on_a_clock_of_its_own() {
+    for platform in platform::all() {
+        let name = platform.name();
+        let app = App::start().await;
+        app.world(json!({ "review_pending": ["*"] })).await;
+        let mut plan = plans::only(plans::running_plan("review.1"), name);
+        plan["plan_id"] = json!("review-1");
+        app.publish(&plan).await;
+        for _ in 0..5 {
+            app.settle().await;
+            app.warp().await;
+        }
+        app.settle().await;
+        let leg = legs(&app, &plan).await.remove(0);
+        assert_eq!(leg.state, "activating", "{name}");
+        let waiting = leg.waiting.expect("a command");
+        assert_eq!(waiting.waiting_for.as_deref(), Some("review"), "{name}");
+        assert!(
+            waiting.attempts <= 1 && waiting.due_in_s > 60.0,
+            "{name}: {waiting:?}"
+        );
+        assert!(leg.review.expect("a review").since.is_some(), "{name}");
+        assert_eq!(
+            app.events("campaign.live").len(),
+            0,
+            "{name}: it cannot serve yet"
+        );
+        app.sql("UPDATE leg SET review_since = review_since - interval '2 hours'")
+            .await;
+        app.world(json!({ "review_pending": [] })).await;
+        app.settle_and_warp(5).await;
+        assert_eq!(app.events("campaign.live").len(), 1, "{name}");
+        let review = legs(&app, &plan).await.remove(0).review.expect("a review");
+        assert_eq!((review.since, review.waited_s / 60), (None, 120), "{name}");
+    }
+}
+
+/// A real start, a few seconds ahead: the platforms look at their own clocks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flight_goes_live_when_its_start_passes_and_the_platform_says_it_can_serve() {
+    let app = App::start().await;
+    let clocks = app.wiring.clocks();
+    let start = SystemClock.now() + chrono::Duration::seconds(15);
+    let mut published = Vec::new();
+    for version in ["start.good", "start.bad"] {
+        let mut plan = plans::plan(version);
+        plan["plan_id"] = json!(version.replace('.', "-"));
+        for campaign in plan["campaigns"].as_array_mut().expect("campaigns") {
+            campaign["schedule"]["start"] = json!(start.to_rfc3339());
+        }
+        app.publish(&plan).await;
+        published.push(plan);
+    }
+    app.settle_and_warp(10).await;
+    let each = platform::all().len();
+    assert!(
+        SystemClock.now() < start,
+        "this machine is too slow for this test"
+    );
+    assert_eq!(app.events("campaign.scheduled").len(), 2 * each);
+    assert_eq!(app.events("campaign.live").len(), 0);
+    app.world(json!({ "review_pending": ["*"] })).await;
+    app.sql("UPDATE leg SET watch_at = starts_at").await;
+    assert_eq!(clocks.step().await.expect("a look"), 0, "their start lies ahead");
+    let left = (start - SystemClock.now()).to_std().unwrap_or_default();
+    tokio::time::sleep(left + Duration::from_millis(1500)).await;
+
+    assert_eq!(
+        clocks.step().await.expect("a look"),
+        2 * each,
+        "their start has come"
+    );
+    app.settle().await;
+    for plan in &published {
+        for leg in legs(&app, plan).await {
+            assert_eq!(leg.state, "scheduled", "{}: still in review", leg.platform);
+            assert!(leg.review.expect("a review").since.is_some(), "{}", leg.platform);
+        }
+    }
+    assert_eq!(clocks.step().await.expect("a look"), 0, "not again at once");
+
+    app.world(json!({ "review_pending": [], "disapprove": ["start.bad"] }))
+        .await;
+    app.warp().await;
+    clocks.step().await.expect("a look");
+    app.settle().await;
+    for (plan, state) in published.iter().zip(["live", "failed"]) {
+        for leg in legs(&app, plan).await {
+            assert_eq!(leg.state, state, "{}", leg.platform);
+            assert!(leg.review.is_none_or(|r| r.since.is_none()), "the review is over");
+        }
+    }
+    assert_eq!(app.events("campaign.live").len(), each);
+    let asked = told(&app, &published[1], "policy_disapproval");
+    assert_eq!(states(&asked), vec!["opened"; each]);
+    let failure = app.events("execution.partial_failure").pop().expect("it is told");
+    assert_eq!(failure.data["plan_version"], "start.bad");
+    app.assert_audit_whole().await;
+}
