@@ -160,6 +160,39 @@ async fn a_leg_that_finds_its_asset_gone_waits_for_it_and_does_not_fail() {
     }
 }
 
+/// Neither an asset nor a review keeps a launch from being taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_rolled_back_at_once() {
+    let app = App::start().await;
+    app.world(json!({ "review_pending": ["*"] })).await;
+    let reviewed = plans::only(plans::running_plan("back.1"), "meta");
+    app.publish(&reviewed).await;
+    app.settle().await;
+    assert_eq!(app.legs(&reviewed).await["meta/prospecting"], "activating");
+    let mut without = plans::only(plans::plan("back.2"), "meta");
+    without["plan_id"] = json!("back-2");
+    app.publish(&without).await;
+    app.wiring.gatekeeper().step().await.expect("the gate");
+    // The platform does not know what the library called it, and the library has lost it.
+    app.sql("UPDATE leg SET spec = jsonb_set(spec, '{assets,asset-img-001,platform_refs}', '{}') WHERE plan_version = 'back.2'")
+        .await;
+    app.world(json!({ "assets": { "asset-img-001": "missing" } }))
+        .await;
+    app.settle().await;
+    assert_eq!(app.legs(&without).await["meta/prospecting"], "building");
+    assert_eq!(states(&told(&app, &without, "missing_asset")), ["opened"]);
+    for plan in [&reviewed, &without] {
+        control(&app, plan, "rollback").await;
+        app.settle().await;
+        assert_eq!(app.legs(plan).await["meta/prospecting"], "undone");
+    }
+    assert_eq!(app.events("execution.rolled_back").len(), 2);
+    assert_eq!(
+        states(&told(&app, &without, "missing_asset")),
+        ["opened", "resolved"]
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disapproval_asks_a_person_and_a_retry_that_gets_through_resolves_it() {
     for platform in platform::all() {
