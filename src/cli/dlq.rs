@@ -3,7 +3,7 @@
 //! Must not publish by itself: a redriven letter goes through the outbox, with its note and its audit entry.
 
 use super::output::Output;
-use super::{Failure, ask, user};
+use super::{Failure, ask, help, user};
 use crate::bus::BusError;
 use crate::bus::scan::{self, Range, Record};
 use crate::domain::ids::TenantId;
@@ -29,10 +29,13 @@ const TOGETHER: usize = 200;
 #[derive(Subcommand)]
 pub enum Command {
     /// List the messages that could not be read
+    #[command(after_help = help::DLQ_LIST)]
     List(List),
     /// Show one of them: why it could not be read, its bytes, and what to do
+    #[command(after_help = help::DLQ_SHOW)]
     Show(Place),
     /// Publish one or several of them to their topic again
+    #[command(after_help = help::DLQ_REDRIVE)]
     Redrive(Again),
 }
 

@@ -11,6 +11,7 @@ mod decide;
 mod demo;
 mod dlq;
 mod drift;
+mod help;
 mod output;
 mod pause;
 mod plan;
@@ -31,13 +32,19 @@ use std::process::ExitCode;
 
 /// Turns approved media plans into live campaigns: exactly once, tracked, audited, reversible.
 #[derive(Parser)]
-#[command(name = "campaign-execution", version, max_term_width = 110)]
+#[command(name = "campaign-execution", version, max_term_width = 110, after_help = help::EXIT_CODES)]
 struct Arguments {
     /// The configuration file [default: campaign-execution.toml, if it is there]
-    #[arg(long, global = true, env = "CAMPAIGN_EXECUTION_CONFIG", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "CAMPAIGN_EXECUTION_CONFIG",
+        value_name = "FILE",
+        help_heading = "Everywhere"
+    )]
     config: Option<PathBuf>,
     /// Print JSON instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -70,10 +77,12 @@ enum Command {
         command: plan::Command,
     },
     /// What is going on: all executions, or one plan version with its legs
+    #[command(after_help = help::STATUS)]
     Status(status::Status),
     /// What the platforms hold beside what the manifest says; exit code 5: they differ
     Drift(drift::Drift),
     /// The whole story of a plan version, oldest first
+    #[command(after_help = help::EXPLAIN)]
     Explain(status::Explain),
     /// Places where a person must act
     Touchpoints(status::Touchpoints),
@@ -82,6 +91,7 @@ enum Command {
     /// Refuse the launch of a plan version
     Reject(decide::Decide),
     /// Undo everything of a plan version: pause at once, then remove what never spent
+    #[command(after_help = help::ROLLBACK)]
     Rollback(decide::Decide),
     /// Ask the gate of a blocked plan version again now
     Resume(decide::Decide),
@@ -90,10 +100,13 @@ enum Command {
     /// Give a plan version up before it is launched
     Cancel(decide::Decide),
     /// The kill switch: stop a tenant's launches and switch off everything of it
+    #[command(after_help = help::PAUSE)]
     Pause(pause::Pause),
     /// Lift a pause: switch on again exactly what it switched off
+    #[command(after_help = help::UNPAUSE)]
     Unpause(pause::Pause),
     /// Run the message at one place of a topic again
+    #[command(after_help = help::REPLAY)]
     Replay(replay::Replay),
     /// Messages that could not be read
     Dlq {
@@ -272,7 +285,7 @@ async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
         Command::Unpause(command) => command.unpause(&wiring(file)?, output).await,
         Command::Replay(command) => command.run(&wiring(file)?, output).await,
         Command::Dlq { command } => command.run(&wiring(file)?, output).await,
-        Command::Audit { command } => command.run(&wiring(file)?, output).await,
+        Command::Audit { command } => command.run(|| wiring(file), output).await,
     }
 }
 

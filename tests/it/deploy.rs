@@ -40,7 +40,8 @@ pub fn assert_command(args: &[&str]) {
         .take_while(|arg| !arg.starts_with('-'))
         .copied()
         .collect();
-    let command = &words[..words.len().min(1)];
+    // A second word is a command of its own (`audit verify`) or an argument, beside which `--help` helps all the same.
+    let command = &words[..words.len().min(2)];
     let Some(help) = help(command) else { return };
     for flag in args.iter().filter(|arg| arg.starts_with("--")) {
         let flag = flag.split('=').next().unwrap_or(flag);

@@ -1,11 +1,13 @@
 //! The integration tests: one binary, so that it links once. The list of modules; nothing else lives here.
 
 mod amend;
+mod audit;
 mod contract;
 mod deploy;
 mod dlq;
 mod execution;
 mod gate;
+mod golden;
 mod hostile;
 mod kill;
 mod never_twice;

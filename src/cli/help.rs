@@ -1,0 +1,104 @@
+//! What `--help` says besides the flags: examples of the commands that are used in earnest, and the exit codes.
+//!
+//! Must not promise what the command does not do: `tests/golden` keeps these texts beside the flags.
+
+/// The same for every command (contract §2).
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage or invalid input
+  3  not found
+  4  refused by a rule, or nobody said yes
+  5  differences found
+  6  a dependency cannot be reached
+
+Examples:
+  campaign-execution doctor
+  campaign-execution plan check plan.json
+  campaign-execution status spring-sale-2027.3 --tenant acme
+  campaign-execution explain spring-sale-2027.3 --tenant acme";
+
+/// `pause`.
+pub const PAUSE: &str = "\
+From the moment it says so no new call is made for the tenant but those that switch off.
+Campaigns that are on are switched off and remembered; what is being built stops where it
+is; new plans wait at the gate. A platform that does not answer is tried until it does:
+`status` and `doctor` show it.
+
+Examples:
+  campaign-execution pause --tenant acme --reason \"landing page is down\"
+  campaign-execution pause --tenant acme --yes --wait";
+
+/// `unpause`.
+pub const UNPAUSE: &str = "\
+Campaigns that the pause switched off are switched on again, and no others: what somebody
+paused by hand, what was rolled back or has ended meanwhile stays off. What waited goes on.
+
+Examples:
+  campaign-execution unpause --tenant acme --reason \"landing page is back\" --wait";
+
+/// `dlq list`.
+pub const DLQ_LIST: &str = "\
+Examples:
+  campaign-execution dlq list
+  campaign-execution dlq list --topic plan.approved --reason-contains budget";
+
+/// `dlq show`.
+pub const DLQ_SHOW: &str = "\
+Examples:
+  campaign-execution dlq show --topic plan.approved --partition 2 --offset 17";
+
+/// `dlq redrive`.
+pub const DLQ_REDRIVE: &str = "\
+The bytes and headers go to the topic they came from, as they were, with the header
+dlq_redriven_from. A letter that was redriven before is left alone (exit code 4) unless
+--force is said. What still cannot be read dies again.
+
+Examples:
+  campaign-execution dlq redrive --topic execution.control --partition 0 --offset 4
+  campaign-execution dlq redrive --all --reason-contains \"no such plan version\" --yes";
+
+/// `audit verify`.
+pub const AUDIT_VERIFY: &str = "\
+Exit code 1: a chain is broken. A tail that was cut off together with its head shows only
+with --head.
+
+Examples:
+  campaign-execution audit verify
+  campaign-execution audit verify --head /mnt/elsewhere/audit-2026-11.jsonl
+  campaign-execution audit verify --file audit.jsonl";
+
+/// `audit export`.
+pub const AUDIT_EXPORT: &str = "\
+One JSON object a line: per tenant a beginning, the entries as they were hashed, and the
+head. README, \"The audit log\", has a script that verifies it without this program.
+
+Examples:
+  campaign-execution audit export --output audit.jsonl
+  campaign-execution audit export --tenant acme --plan spring-sale-2027.3
+  campaign-execution audit export --since 2026-11-01T00:00:00Z | zstd > audit-november.jsonl.zst";
+
+/// `explain`.
+pub const EXPLAIN: &str = "\
+Examples:
+  campaign-execution explain spring-sale-2027.3
+  campaign-execution explain spring-sale-2027.3 --tenant acme --json";
+
+/// `status`.
+pub const STATUS: &str = "\
+Examples:
+  campaign-execution status
+  campaign-execution status --tenant acme --limit 10
+  campaign-execution status spring-sale-2027.3 --tenant acme --json";
+
+/// `replay`.
+pub const REPLAY: &str = "\
+Examples:
+  campaign-execution replay --topic plan.approved --partition 3 --offset 1042 --mode verify
+  campaign-execution replay --topic plan.approved --partition 3 --offset 1042 --reason \"restored\"";
+
+/// `rollback`.
+pub const ROLLBACK: &str = "\
+Examples:
+  campaign-execution rollback spring-sale-2027.3 --tenant acme --reason \"the client withdrew\"";
