@@ -11,6 +11,7 @@ mod decide;
 mod demo;
 mod dlq;
 mod drift;
+mod explain;
 mod help;
 mod output;
 mod pause;
@@ -83,7 +84,7 @@ enum Command {
     Drift(drift::Drift),
     /// The whole story of a plan version, oldest first
     #[command(after_help = help::EXPLAIN)]
-    Explain(status::Explain),
+    Explain(explain::Explain),
     /// Places where a person must act
     Touchpoints(status::Touchpoints),
     /// Approve the launch of a plan version

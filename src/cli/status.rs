@@ -1,14 +1,13 @@
-//! `status`, `explain`, `touchpoints`: what is going on, and the whole story.
+//! `status` and `touchpoints`: what is going on, and where a person must act.
 
 use super::output::Output;
 use super::{Failure, find};
 use crate::domain::saga::LegState;
-use crate::store::audit::Entry;
 use crate::store::views::{ExecutionView, LegView, Review, Waiting};
 use crate::wiring::Wiring;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What is going on.
 #[derive(Args)]
@@ -45,7 +44,9 @@ pub fn legs_line(execution: &ExecutionView) -> String {
     counts.join(", ")
 }
 
-fn state(execution: &ExecutionView) -> String {
+/// Where an execution stands, in one word.
+#[must_use]
+pub fn state(execution: &ExecutionView) -> String {
     match (&execution.settled, execution.gate.as_str()) {
         (Some(settled), _) => settled.clone(),
         (None, "open") => "moving".to_owned(),
@@ -215,183 +216,6 @@ fn reviewed(review: &Review) -> String {
         None => format!("the platform's review took {minutes} min of the time"),
     }
 }
-
-/// The whole story.
-#[derive(Args)]
-pub struct Explain {
-    /// The plan version
-    plan_version: String,
-    /// The tenant, where several have this version
-    #[arg(long)]
-    tenant: Option<String>,
-}
-
-impl Explain {
-    /// Tells it, oldest first.
-    pub async fn run(self, wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
-        let execution = find(wiring, &self.plan_version, self.tenant.as_deref()).await?;
-        let entries = wiring
-            .store
-            .audit_of(&execution.tenant_id, &execution.plan_version)
-            .await?;
-        output.json(&entries);
-        for entry in &entries {
-            let at = entry.at.get(..23).unwrap_or(&entry.at).replace('T', " ");
-            let leg = entry.leg.as_deref().map(|l| format!("{l}: ")).unwrap_or_default();
-            output.line(format!(
-                "{}  {leg}{}  {}",
-                output.dim(&at),
-                sentence(entry),
-                output.dim(&format!("({})", entry.actor))
-            ));
-        }
-        output.line(format!("now: {}, {}", state(&execution), legs_line(&execution)));
-        Ok(0)
-    }
-}
-
-/// An audit entry as a person would say it.
-#[must_use]
-pub fn sentence(entry: &Entry) -> String {
-    let text = |pointer: &str| {
-        entry
-            .detail
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    match entry.action.as_str() {
-        "plan.accepted" => format!("the approved plan {} came in", text("/plan_id")),
-        "plan.seen_again" => "the same plan came again; nothing to do".to_owned(),
-        "plan.amended" => {
-            "an amended payload came; it replaces the earlier one when it has passed the gate".to_owned()
-        }
-        "plan.amendment_refused" => {
-            "an amended payload came and changes nothing: rolled back, superseded, or refused by a person"
-                .to_owned()
-        }
-        "plan.older_refused" => "an older payload came; it must not revert the newer one".to_owned(),
-        "gate.open" => format!(
-            "the gate opened: {} checks passed",
-            entry.detail["checks"].as_array().map_or(0, Vec::len)
-        ),
-        "gate.blocked" | "gate.pending" => {
-            let failed: Vec<String> = entry.detail["checks"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter(|c| c["outcome"] != "pass")
-                .map(|c| c["reason"].as_str().unwrap_or_default().to_owned())
-                .collect();
-            format!("the gate stays closed: {}", failed.join("; "))
-        }
-        "mutation" => mutation(entry),
-        "tracking.verified" => format!(
-            "tracking verified on what the platform holds ({})",
-            text("/tracking_mode")
-        ),
-        "tracking.refused" => "tracking is not as it must be; nothing is switched on".to_owned(),
-        "assets.at_hand" => format!(
-            "its assets are in the account: {}",
-            assets(&entry.detail["assets"])
-        ),
-        "assets.looked_up" => "the asset library was asked again; what it says now is used".to_owned(),
-        "asset.not_fetched" => format!("an asset's content was not fetched: {}", text("/why")),
-        "asset.refused" => format!(
-            "the platform refused {}: {}",
-            text("/asset"),
-            text("/error/message")
-        ),
-        "outcome.resolved" => format!(
-            "an unknown outcome was looked up: {} found",
-            entry.detail["found"].as_array().map_or(0, Vec::len)
-        ),
-        "leg.moved" => match entry.detail.get("refused") {
-            Some(why) => format!("a report was refused: {why}"),
-            None => format!("{} → {}{}", text("/from"), text("/to"), because(entry)),
-        },
-        "undo.kept_paused" => "it stays paused: only what never spent is removed".to_owned(),
-        action => {
-            let reason = text("/reason");
-            let because = if reason.is_empty() {
-                String::new()
-            } else {
-                format!(": {reason}")
-            };
-            format!("{}{because}", action.replace(['.', '_'], " "))
-        }
-    }
-}
-
-/// `asset-1 is image_hash 0123…, asset-2 is …`.
-fn assets(told: &Value) -> String {
-    let one = |(id, refs): (&String, &Value)| {
-        let refs: Vec<String> = refs
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| format!("{name} {}", value.as_str().unwrap_or_default()))
-            .collect();
-        format!("{id} is {}", refs.join(" and "))
-    };
-    let all: Vec<String> = told.as_object().into_iter().flatten().map(one).collect();
-    all.join(", ")
-}
-
-fn because(entry: &Entry) -> String {
-    let message = entry.detail.pointer("/error/message").and_then(Value::as_str);
-    message.map(|m| format!(", because {m}")).unwrap_or_default()
-}
-
-fn mutation(entry: &Entry) -> String {
-    let op = &entry.detail["op"];
-    let objects = entry.detail["objects"].as_array().map_or(0, Vec::len);
-    let first = entry
-        .detail
-        .pointer("/objects/0")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let things = match objects {
-        0 => "the account".to_owned(),
-        1 => first.to_owned(),
-        n => format!("{first} and {} more", n - 1),
-    };
-    let what = match op["op"].as_str().unwrap_or_default() {
-        "create" => format!("created {things}, paused"),
-        "update" => format!("changed {things}"),
-        "serve" => format!(
-            "switched {things} {}",
-            if op["serving"] == "active" { "on" } else { "off" }
-        ),
-        "remove" => format!("removed {things}"),
-        "upload" => format!(
-            "uploaded {things} ({} bytes)",
-            entry.detail.pointer("/body/bytes").unwrap_or(&Value::Null)
-        ),
-        _ => op["what"].as_str().unwrap_or("changed the account").to_owned(),
-    };
-    match entry.detail["outcome"].as_str().unwrap_or_default() {
-        "done" => what,
-        "refused" => format!(
-            "the platform refused ({what}): {}",
-            entry
-                .detail
-                .pointer("/came_to/error/message")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        ),
-        other => format!(
-            "{other} ({what}): {}",
-            entry
-                .detail
-                .pointer("/came_to/why")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        ),
-    }
-}
-
 /// Places where a person must act.
 #[derive(Args)]
 pub struct Touchpoints {

@@ -23,6 +23,7 @@ pub mod pause;
 pub mod progress;
 pub mod redrive;
 pub mod review;
+pub mod story;
 pub mod tenants;
 pub mod touchpoints;
 pub mod uploads;

@@ -11,6 +11,18 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
+/// A text that another test makes; the files of `stories` are named there.
+#[track_caller]
+pub fn keep(name: &str, text: &str) {
+    let mut wrong = Vec::new();
+    same(name, text, &mut wrong);
+    assert!(
+        wrong.is_empty(),
+        "{}\nUPDATE_GOLDEN=1 writes it anew",
+        wrong.join("\n")
+    );
+}
+
 /// Compares with the file of this name, or writes it.
 fn same(name: &str, text: &str, wrong: &mut Vec<String>) {
     let path = folder().join(name);

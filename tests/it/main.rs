@@ -6,6 +6,7 @@ mod contract;
 mod deploy;
 mod dlq;
 mod execution;
+mod explain;
 mod gate;
 mod golden;
 mod hostile;

@@ -7,7 +7,7 @@ mod postgres;
 mod world;
 
 use super::output::Output;
-use super::{Failure, plan, status};
+use super::{Failure, explain, plan};
 use crate::bus::consumer::{Delivery, Subscription};
 use crate::domain::saga::LegState;
 use crate::domain::tenant::Tenant;
@@ -223,7 +223,7 @@ impl Story<'_> {
             for entry in entries.iter().skip(self.told) {
                 self.told += 1;
                 let leg = entry.leg.as_deref().map(|l| format!("{l}: ")).unwrap_or_default();
-                show.at(&format!("{leg}{}", status::sentence(entry)));
+                show.at(&format!("{leg}{}", explain::sentence(entry)));
                 if last(entry) {
                     return Ok(());
                 }
