@@ -115,7 +115,7 @@ fn object(world: &World, object: &Object, full: bool) -> Value {
         .iter()
         .map(|(at, what)| json!({"at": at.to_rfc3339_opts(SecondsFormat::Micros, true), "what": what}))
         .collect();
-    let status = ["status", "account_status"]
+    let status = ["status", "account_status", "entityStatus"]
         .iter()
         .find_map(|key| object.fields.get(*key));
     let mut value = json!({

@@ -10,7 +10,7 @@
 //! # Credentials
 //! | who | accepted |
 //! |---|---|
-//! | Google Ads, GA4, Merchant | tokens from `/oauth/token`, and any that begins with `sandbox-token` |
+//! | Google Ads, DV360, GA4, Merchant | tokens from `/oauth/token`, and any that begins with `sandbox-token` |
 //! | `/oauth/token` | any `client_id`, `client_secret`, `refresh_token`; any well-formed `jwt-bearer` assertion |
 //! | TikTok | any token that begins with `sandbox-tiktok-token`, in the header `Access-Token` |
 //! | Meta | any token that begins with `sandbox-meta-token`; `appsecret_proof` is checked if sent, with the app secret `sandbox-meta-secret` |
@@ -21,7 +21,9 @@
 //! adGroups,…}.mutate` · `meta.account.get` `meta.minimum_budgets.get` `meta.{campaigns,adsets,adcreatives,ads,adlabels}.{create,
 //! list,get,update,delete}` `meta.{adimages,advideos}.{create,list}` `meta.{product_feeds,uploads,errors,diagnostics}.list`
 //! `meta.{campaigns,…}bylabels.list` `meta.insights.list` `meta.batch` (each operation of a batch is
-//! also a request of its own) · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
+//! also a request of its own) · `dv360.advertisers.{get,audit}` `dv360.{campaigns,insertionOrders,lineItems,creatives}.{create,
+//! list,get,update,delete}` `dv360.lineItems.{bulkUpdate,bulkEditAssignedTargetingOptions,bulkListAssignedTargetingOptions}`
+//! `dv360.targeting.{create,list,get,delete}` `dv360.assets.upload` · `ga4-admin.properties.get` `.dataStreams.list` `.keyEvents.list` `.googleAdsLinks.list` ·
 //! `ga4-data.runReport` `.runRealtimeReport` · `merchant.accounts.get` `.issues.list` `.aggregateProductStatuses.list`
 //! `.dataSources.list` `.dataSources.get` `.fileUploads.get` `.products.list` `.products.get` · `oauth.token` · `assets.get`
 //! `assets.content` · `tiktok.` and the path with points: `tiktok.campaign.create` `.adgroup.status.update` `.ad.get`
@@ -35,6 +37,7 @@
 //! {"vendor": "google-ads", "method": "mutate", "error": "quotaError.RESOURCE_TEMPORARILY_EXHAUSTED", "times": 1}
 //! {"vendor": "meta", "method": "campaigns.create", "error": "80004/2446079", "times": 3}
 //! {"vendor": "tiktok", "method": "adgroup.create", "error": "40100", "times": 2}
+//! {"vendor": "dv360", "method": "lineItems.update", "error": "ABORTED", "times": 1}
 //! {"vendor": "meta", "method": "*.create", "kind": "silence_after", "latency_ms": 2000, "probability": 0.1}
 //! {"vendor": "meta", "method": "ads.create", "kind": "silence_before", "contains": "my ad"}
 //! {"vendor": "meta", "method": "adsets.create", "kind": "cut", "skip": 1, "times": 1}
@@ -64,7 +67,10 @@
 //!               "spend_cap": 100000, "default_dsa": "Acme GmbH"},
 //!               "meta/*": {"funding_source": true},
 //!               "tiktok/7001": {"status": "STATUS_LIMIT", "rejection_reason": "…", "payer": "unsettled", "balance": "12.50",
-//!               "currency": "JPY", "timezone": "Asia/Tokyo", "minimum_daily_budget": "100.00"}}}
+//!               "currency": "JPY", "timezone": "Asia/Tokyo", "minimum_daily_budget": "100.00"},
+//!               "dv360/99": {"account_status": "PAUSED", "payer": "unsettled", "currency": "USD", "timezone": "Asia/Tokyo",
+//!               "minimum_budget": "100.00", "eu_political": "DOES_NOT_CONTAIN_EU_POLITICAL_ADVERTISING",
+//!               "quota": {"requests": 300, "writes": 150, "minute_ms": 6000}}}}
 //! {"catalogs": {"tiktok/900001": {"critical": 3, "warning": 1, "approved": 0, "feed_status": "FAILED", "event_level": "ERROR"}}}
 //! {"assets": {"asset-img-001": "missing", "acme/asset-vid-007": "processing", "asset-img-003": {"width": 300, "height": 250},
 //!             "asset-img-004": {"needs_upload": true, "seed": "same bytes"}, "*": {"needs_upload": ["meta"]},
@@ -99,6 +105,7 @@
 
 mod assets;
 mod control;
+mod dv360;
 mod faults;
 mod ga4;
 mod google_ads;
@@ -139,7 +146,7 @@ const VENDORS: &[Vendor] = &[
     google_ads::VENDOR,
     meta::VENDOR,
     tiktok::VENDOR,
-    // DV360 stands here, with a module of its own.
+    dv360::VENDOR,
     merchant::VENDOR,
     ga4::ADMIN,
     ga4::DATA,
