@@ -81,8 +81,9 @@ impl Outbound {
                 .no_proxy()
                 .retry(reqwest::retry::never())
                 .connect_timeout(Duration::from_secs(5))
-                .read_timeout(Duration::from_secs(30))
-                .timeout(Duration::from_secs(60))
+                // Above the slowest platform's own limit (180 s); every call has a deadline of its own below it.
+                .read_timeout(Duration::from_secs(200))
+                .timeout(Duration::from_secs(200))
                 .pool_idle_timeout(Duration::from_secs(30))
                 .tcp_nodelay(true)
                 .user_agent(concat!("campaign-execution/", env!("CARGO_PKG_VERSION")))
