@@ -21,14 +21,19 @@ pub const DEFAULT_FILE: &str = "campaign-execution.toml";
 /// Before each variable.
 const ENV_PREFIX: &str = "CAMPAIGN_EXECUTION__";
 
-/// The variables under which no platform is paced: for a sandbox, which has no quotas unless it is told to.
+/// The variables under which every platform is a sandbox's, and unpaced: a sandbox has no quotas unless it is told to.
 #[must_use]
-pub fn unpaced() -> Vec<(String, String)> {
+pub fn sandboxed(base: &str) -> Vec<(String, String)> {
     let name = |platform: &str| platform.to_uppercase().replace('-', "_");
     crate::platform::all()
         .iter()
-        .map(|p| format!("{ENV_PREFIX}PLATFORMS__{}__QUOTA_PERCENT", name(p.name())))
-        .map(|variable| (variable, "1000000".to_owned()))
+        .flat_map(|p| {
+            let prefix = format!("{ENV_PREFIX}PLATFORMS__{}", name(p.name()));
+            [
+                (format!("{prefix}__BASE_URL"), format!("{base}/{}", p.name())),
+                (format!("{prefix}__QUOTA_PERCENT"), "1000000".to_owned()),
+            ]
+        })
         .collect()
 }
 

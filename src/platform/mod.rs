@@ -8,6 +8,8 @@
 //! mutations that are ready now; the worker commits them as intents, sends each with `execute` and commits what came of it;
 //! again, until `next` names none. Where an outcome is unknown, `find` looks. Then `read` shows what is really there.
 
+mod google_geo;
+
 use crate::domain::catalog::CatalogHealth;
 use crate::domain::error::LegError;
 use crate::domain::manifest::{Desired, Manifest, Serving};
@@ -460,4 +462,5 @@ platforms! {
     google_ads::GoogleAds,
     meta::Meta,
     tiktok::TikTok,
+    dv360::Dv360,
 }

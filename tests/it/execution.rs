@@ -35,12 +35,9 @@ async fn an_approved_plan_becomes_scheduled_campaigns_exactly_once() {
         .iter()
         .map(|e| e.data["tracking_mode"].as_str().unwrap())
         .collect();
-    let wanted = |p: &Value| {
-        if p == "google-ads" {
-            "auto_tagging"
-        } else {
-            "utm_macro"
-        }
+    let wanted = |p: &Value| match p.as_str() {
+        Some("meta" | "tiktok") => "utm_macro",
+        _ => "auto_tagging",
     };
     let wanted: Vec<&str> = scheduled.iter().map(|e| wanted(&e.data["platform"])).collect();
     assert_eq!(modes, wanted);

@@ -316,9 +316,6 @@ fn variables(database: &str, kafka: &str, sandbox: &str, dir: &Path, port: u16) 
         ("KAFKA__BOOTSTRAP_SERVERS", kafka.to_owned()),
         ("KAFKA__TOPIC_PREFIX", format!("bench-{}.", std::process::id())),
         ("CREDENTIALS__DIR", dir.display().to_string()),
-        ("PLATFORMS__GOOGLE_ADS__BASE_URL", format!("{sandbox}/google-ads")),
-        ("PLATFORMS__META__BASE_URL", format!("{sandbox}/meta")),
-        ("PLATFORMS__TIKTOK__BASE_URL", format!("{sandbox}/tiktok")),
         ("GOOGLE__OAUTH_TOKEN_URL", format!("{sandbox}/oauth/token")),
         ("GA4__ADMIN_BASE_URL", format!("{sandbox}/ga4-admin")),
         ("GA4__DATA_BASE_URL", format!("{sandbox}/ga4-data")),
@@ -328,6 +325,6 @@ fn variables(database: &str, kafka: &str, sandbox: &str, dir: &Path, port: u16) 
     ]
     .map(|(n, v)| (format!("CAMPAIGN_EXECUTION__{n}"), v))
     .into_iter()
-    .chain(config::unpaced())
+    .chain(config::sandboxed(sandbox))
     .collect()
 }

@@ -58,9 +58,6 @@ impl World {
             ("KAFKA__TOPIC_PREFIX", prefix),
             ("KAFKA__PROPERTIES__FETCH_WAIT_MAX_MS", "20".to_owned()),
             ("CREDENTIALS__DIR", credentials.display().to_string()),
-            ("PLATFORMS__GOOGLE_ADS__BASE_URL", format!("{base}/google-ads")),
-            ("PLATFORMS__META__BASE_URL", format!("{base}/meta")),
-            ("PLATFORMS__TIKTOK__BASE_URL", format!("{base}/tiktok")),
             ("GOOGLE__OAUTH_TOKEN_URL", format!("{base}/oauth/token")),
             ("GA4__ADMIN_BASE_URL", format!("{base}/ga4-admin")),
             ("GA4__DATA_BASE_URL", format!("{base}/ga4-data")),
@@ -68,7 +65,7 @@ impl World {
             ("ASSET_LIBRARY__BASE_URL", format!("{base}/assets")),
         ];
         let variables = variables.map(|(n, v)| (format!("CAMPAIGN_EXECUTION__{n}"), v));
-        let variables = variables.into_iter().chain(config::unpaced());
+        let variables = variables.into_iter().chain(config::sandboxed(&base));
         // Embedded defaults: no file of the user's is read.
         let config = Config::load(Some(Path::new("/dev/null")), variables)?;
         let wiring = Wiring::build(config)?;

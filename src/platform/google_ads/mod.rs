@@ -18,7 +18,6 @@ mod demand_gen;
 mod error_table;
 mod errors;
 mod forms;
-mod geo;
 mod images;
 mod kinds;
 mod links;
@@ -34,6 +33,7 @@ mod tests;
 mod uploads;
 mod wire;
 
+use super::google_geo as geo;
 use super::{
     AccountFacts, CallError, Done, Found, Goal, Mutation, NotOffered, Op, Platform, Problem, Reading,
     Session, Traits, Upload, Uploaded,

@@ -113,6 +113,24 @@ impl Bench {
         answer["objects"].as_array().cloned().unwrap_or_default()
     }
 
+    /// The bodies that came in for one method, oldest first.
+    pub async fn bodies(&self, method: &str) -> Vec<Value> {
+        let method = format!("{}.{method}", self.platform.name());
+        let all = self.requests().await;
+        let ours = all.into_iter().filter(|r| r["method"] == method.as_str());
+        ours.map(|mut r| r["body"].take()).collect()
+    }
+
+    /// A call to the platform by somebody else.
+    pub async fn call(&self, method: reqwest::Method, path: &str, body: &Value) {
+        let url = format!("{}{path}", self.session.base_url);
+        let http = &self.session.outbound.http;
+        let request = http.request(method, url).bearer_auth("sandbox-token").json(body);
+        let sent = self.session.outbound.send(request, Duration::from_secs(5)).await;
+        let answer = sent.expect("the platform answers");
+        assert!(answer.status < 300, "{path}: {:?}", answer.json());
+    }
+
     /// Names that more than one object of a kind bears below one parent.
     pub async fn duplicates(&self) -> Vec<String> {
         let path = format!("objects?vendor={}", self.platform.name());
@@ -235,6 +253,28 @@ impl Bench {
                 assert!(sent.len() < 200, "{goal:?} is never reached");
             }
         }
+    }
+
+    /// The same, with everything that is ready sent at the same time, as the worker does.
+    pub async fn reach_at_once(&self, goal: Goal, leg: &mut Leg) -> Result<(), CallError> {
+        for _ in 0..200 {
+            let ready = self.next(goal, leg);
+            if ready.is_empty() {
+                return Ok(());
+            }
+            for mutation in &ready {
+                leg.intend(mutation);
+            }
+            let calls = ready.iter().map(|m| self.platform.execute(&self.session, m));
+            let outcomes = futures::future::join_all(calls).await;
+            for (mutation, outcome) in ready.iter().zip(&outcomes) {
+                leg.take_in(mutation, outcome);
+            }
+            for outcome in outcomes {
+                outcome?;
+            }
+        }
+        panic!("{goal:?} is never reached");
     }
 
     /// Builds, and arms the fault right before the creation with this number. None: there are not so many.

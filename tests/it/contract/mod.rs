@@ -7,6 +7,7 @@
 mod bench;
 mod catalogs;
 mod channels;
+mod dv360;
 mod formats;
 mod google_ads;
 mod meta;
@@ -15,7 +16,7 @@ mod uploads;
 use crate::support::particulars;
 use bench::Bench;
 use campaign_execution::domain::error::ErrorClass;
-use campaign_execution::domain::manifest::{ObjectState, Serving};
+use campaign_execution::domain::manifest::{ObjectState, RemoteObject, Serving};
 use campaign_execution::domain::money::Money;
 use campaign_execution::domain::tracking;
 use campaign_execution::platform::{self, CallError, Goal, Op};
@@ -248,7 +249,16 @@ async fn a_budget_that_is_too_low_is_refused_as_such_and_leaves_nothing() {
         assert_eq!(error.class, ErrorClass::Budget, "{name}: {error:?}");
         assert!(error.platform_code.is_some(), "{name}: {error:?}");
         assert!(!error.remedy.is_empty(), "{name}");
-        assert_eq!(leg.manifest.objects, [], "{name}: nothing was made");
+        let made: Vec<&str> = leg.manifest.objects.iter().map(|o| o.key.as_str()).collect();
+        assert_eq!(
+            made,
+            particulars::of(name).before_the_budget,
+            "{name}: no more was made"
+        );
+        let off = |o: &RemoteObject| o.serving != Serving::Active;
+        assert!(leg.manifest.objects.iter().all(off), "{name}");
+        bench.reach(Goal::Removed, &mut leg).await.expect("removed");
+        assert_eq!(leg.manifest.existing().count(), 0, "{name}: nothing is left");
     }
 }
 

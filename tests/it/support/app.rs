@@ -497,9 +497,6 @@ pub fn variables(database: &str, sandbox: &str, credentials: &std::path::Path) -
         ),
         ("KAFKA__PROPERTIES__SESSION_TIMEOUT_MS", "6000".to_owned()),
         ("CREDENTIALS__DIR", credentials.display().to_string()),
-        ("PLATFORMS__GOOGLE_ADS__BASE_URL", format!("{base}/google-ads")),
-        ("PLATFORMS__META__BASE_URL", format!("{base}/meta")),
-        ("PLATFORMS__TIKTOK__BASE_URL", format!("{base}/tiktok")),
         ("GOOGLE__OAUTH_TOKEN_URL", format!("{base}/oauth/token")),
         ("GA4__ADMIN_BASE_URL", format!("{base}/ga4-admin")),
         ("GA4__DATA_BASE_URL", format!("{base}/ga4-data")),
@@ -509,6 +506,6 @@ pub fn variables(database: &str, sandbox: &str, credentials: &std::path::Path) -
     ]
     .map(|(n, v)| (format!("CAMPAIGN_EXECUTION__{n}"), v))
     .into_iter()
-    .chain(config::unpaced())
+    .chain(config::sandboxed(base))
     .collect()
 }

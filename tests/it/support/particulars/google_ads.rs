@@ -7,6 +7,7 @@ use std::time::Duration;
 pub fn particulars() -> Particulars {
     Particulars {
         floor: json!({ "accounts": { "google-ads/1234567890": { "minimum_daily_budget": "9000.00" } } }),
+        before_the_budget: &[],
         throttle: (
             json!({ "error": "quotaError.RESOURCE_TEMPORARILY_EXHAUSTED" }),
             Duration::from_secs(5),

@@ -7,6 +7,7 @@ use std::time::Duration;
 pub fn particulars() -> Particulars {
     Particulars {
         floor: json!({ "accounts": { "meta/42": { "minimum_daily_budget": 900_000 } } }),
+        before_the_budget: &[],
         throttle: (
             json!({ "error": "80004/2446079", "status": 400, "headers": { "x-business-use-case-usage":
                 r#"{"1":[{"type":"ads_management","estimated_time_to_regain_access":5}]}"# } }),

@@ -2,6 +2,7 @@
 //!
 //! To add a platform, add its file and its line in [`of`].
 
+mod dv360;
 mod google_ads;
 mod meta;
 mod tiktok;
@@ -13,6 +14,8 @@ use std::time::Duration;
 pub struct Particulars {
     /// Makes the account's smallest budget larger than the example's.
     pub floor: Value,
+    /// What is there, switched off, by the time that the platform hears of the budget.
+    pub before_the_budget: &'static [&'static str],
     /// A throttle with the platform's own hint, and the hint.
     pub throttle: (Value, Duration),
     /// A refusal that comes with a status of success.
@@ -26,6 +29,7 @@ pub struct Particulars {
 /// The particulars of a platform.
 pub fn of(platform: &str) -> Particulars {
     match platform {
+        "dv360" => dv360::particulars(),
         "google-ads" => google_ads::particulars(),
         "meta" => meta::particulars(),
         "tiktok" => tiktok::particulars(),

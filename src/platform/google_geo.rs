@@ -1,4 +1,4 @@
-//! Google's constants for places and languages.
+//! Google's constants for places and languages, which its platforms share.
 //!
 //! Must not be asked at run time: both lists change less often than this program.
 

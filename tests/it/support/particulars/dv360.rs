@@ -1,0 +1,26 @@
+//! Display & Video 360.
+
+use super::Particulars;
+use serde_json::json;
+use std::time::Duration;
+
+pub fn particulars() -> Particulars {
+    Particulars {
+        floor: json!({ "accounts": { "dv360/99": { "minimum_budget": "100000.00" } } }),
+        before_the_budget: &["campaign"],
+        // DV360 names no time, but its quotas are per minute.
+        throttle: (json!({ "error": "RESOURCE_EXHAUSTED" }), Duration::from_secs(60)),
+        refusal_in_200: json!({ "error": { "code": 400, "status": "INVALID_ARGUMENT", "message": "no" } }),
+        writes: &[
+            "campaigns.create",
+            "insertionOrders.create",
+            "creatives.create",
+            "lineItems.create",
+            "lineItems.bulkEditAssignedTargetingOptions",
+            "lineItems.update",
+            "campaigns.update",
+            "insertionOrders.update",
+        ],
+        provoked: Vec::new(),
+    }
+}
