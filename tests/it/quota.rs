@@ -83,7 +83,7 @@ async fn carried_out(app: &App, platform: Arc<dyn Platform>, plan: &Value, legs:
             began.elapsed() < Duration::from_secs(1800),
             "only {done} of {legs} legs"
         );
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
     let took = began.elapsed();
     stop.cancel();
@@ -99,7 +99,7 @@ async fn a_large_plan_takes_what_the_quota_allows_and_hardly_a_throttle() {
     for platform in platform::all() {
         let name = platform.name();
         // So fast that the quota still is what limits a few legs, and a slow machine keeps up with it.
-        let speed: u32 = if legs > 100 { 20 } else { 10 };
+        let speed: u32 = if legs > 100 { 8 } else { 10 };
         let Some(quotas) = quotas_on(name, speed) else {
             continue;
         };
