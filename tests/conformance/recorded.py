@@ -110,14 +110,17 @@ def _coverage(requests: list[Request], tallies: dict[str, dict[str, _Tally]], re
     """Whether everything that the adapters can call was called."""
     known = tomllib.loads((_HERE / "methods.toml").read_text(encoding="utf-8"))
     for vendor, methods in tallies.items():
-        listed = set(known.get(vendor, {}).get("methods", []))
+        entry = known.get(vendor, {})
+        listed = set(entry.get("methods", []))
+        for file, more in entry.get("of", {}).items():
+            listed |= set(more) if (_REPOSITORY / file).exists() else set()
         for method in sorted(listed - methods.keys()):
             report.bad(f"{vendor} {method}: stands in methods.toml and was never called")
         for method in sorted(methods.keys() - listed):
             report.bad(f"{vendor} {method}: was called and does not stand in methods.toml")
         report.good(len(listed & methods.keys()))
         paths = {r.path for r in requests if r.vendor == vendor and r.from_service}
-        for piece, place in _pieces(known.get(vendor, {}).get("source", {})):
+        for piece, place in _pieces(entry.get("source", {})):
             pattern = re.compile(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(piece)))
             if any(pattern.search(path) for path in paths):
                 report.good()

@@ -221,7 +221,8 @@ def _resolve(path: str) -> bool:
     assert row is not None
     of: Descriptor | None = row.DESCRIPTOR
     for part in path.split("."):
-        field = of.fields_by_name.get(part) if of is not None else None
+        # The package gives a name that Python keeps for itself an underscore: `type` is `type_`.
+        field = (of.fields_by_name.get(part) or of.fields_by_name.get(f"{part}_")) if of is not None else None
         if field is None:
             return False
         of = field.message_type

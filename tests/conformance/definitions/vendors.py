@@ -24,11 +24,13 @@ class Vendor:
     #: Its code in `src/sandbox/`: a folder or a file.
     place: str
     #: One per name that the sandbox has for it.
-    definitions: tuple[Definitions, ...]
+    definitions: tuple[Definitions, ...] = ()
     #: The module of `sdk/` that drives it, and the client's name.
-    client: tuple[str, str]
-    #: The modules of `plants/` with mistakes in its requests.
-    plants: tuple[str, ...] = ()
+    client: tuple[str, str] | None = None
+    #: The module of `plants/` with mistakes in its requests.
+    plants: str = ""
+    #: Its table in `rules.toml`.
+    rules: str = ""
 
     @property
     def there(self) -> bool:
@@ -39,10 +41,12 @@ class Vendor:
 _MERCHANT = ("accounts_v1", "issueresolution_v1", "datasources_v1", "products_v1", "reports_v1")
 
 _ALL = (
-    Vendor("google_ads", (GoogleAds(),), ("google_ads", "google-ads (messages)"), ("google_ads",)),
-    Vendor("meta", (Meta(),), ("meta", "facebook-business"), ("meta",)),
-    Vendor("tiktok", (Tiktok(),), ("tiktok", "tiktok-business-api-sdk-official"), ("tiktok",)),
-    Vendor("dv360", (Discovery("dv360", "displayvideo.v4"),), ("dv360", "google-api-python-client"), ("dv360",)),
+    Vendor("google_ads", (GoogleAds(),), ("google_ads", "google-ads (messages)"), "google_ads", "google-ads"),
+    # Beyond search.
+    Vendor("google_ads/asset_groups.rs", plants="google_channels", rules="google-ads-channels"),
+    Vendor("meta", (Meta(),), ("meta", "facebook-business"), "meta", "meta"),
+    Vendor("tiktok", (Tiktok(),), ("tiktok", "tiktok-business-api-sdk-official"), "tiktok", "tiktok"),
+    Vendor("dv360", (Discovery("dv360", "displayvideo.v4"),), ("dv360", "google-api-python-client"), "dv360", "dv360"),
     Vendor(
         "ga4.rs",
         (Discovery("ga4-admin", "analyticsadmin.v1beta"), Discovery("ga4-data", "analyticsdata.v1beta")),
@@ -68,9 +72,8 @@ WITHOUT: dict[str, str] = {
 }
 
 
-def sandbox_code(vendor: str) -> str:
-    """The sandbox's Rust code of a vendor, by the sandbox's name of it."""
-    place = next(v.place for v in JUDGED if any(d.vendor == vendor for d in v.definitions))
-    path = _SANDBOX / place
+def sandbox_code(vendor: Vendor) -> str:
+    """The sandbox's Rust code of a vendor."""
+    path = _SANDBOX / vendor.place.split("/")[0]
     files = [path] if path.is_file() else sorted(path.rglob("*.rs"))
     return "".join(file.read_text(encoding="utf-8") for file in files)

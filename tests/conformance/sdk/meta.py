@@ -119,6 +119,8 @@ def drive(sandbox: Sandbox, steps: Steps) -> None:
         lambda a: a["id"].isdigit(),
     )
     _lists(steps, account, campaign)
+    _assets(steps, account)
+    _catalogs(steps, api)
     _changes(steps, campaign, ad_set, creative, ad)
     _errors(sandbox, steps, account, campaign)
 
