@@ -4,7 +4,6 @@ use crate::support::app::App;
 use crate::support::plans;
 use crate::support::process::{Service, make_topics, wait_for};
 use campaign_execution::bus::producer::{Outgoing, Publisher};
-use campaign_execution::platform;
 use serde_json::json;
 use std::process::{Command, Output};
 use std::time::Duration;

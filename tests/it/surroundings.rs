@@ -4,7 +4,6 @@
 use crate::support::app::App;
 use crate::support::plans;
 use crate::support::process::{Service, make_topics, publish, wait_for};
-use campaign_execution::platform;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
