@@ -13,6 +13,7 @@ mod dlq;
 mod drift;
 mod explain;
 mod help;
+mod offers;
 mod output;
 mod pause;
 mod plan;

@@ -30,6 +30,8 @@ pub enum Command {
         #[arg(long)]
         live: bool,
     },
+    /// What each objective on each channel becomes on each platform, or what to use instead
+    Offers(super::offers::Offers),
     /// Check a plan and publish it as plan.approved
     Publish {
         /// JSON, as plan.approved
@@ -53,6 +55,10 @@ impl Command {
                 report(&file, &plan, output)
             }
             Self::Preview { file, live } => super::preview::run(&wiring()?, &file, live, output).await,
+            Self::Offers(offers) => {
+                offers.run(output);
+                Ok(0)
+            }
             Self::Publish { file } => {
                 let (plan, bytes) = load(&file)?;
                 publish(&wiring()?, &plan, bytes).await?;
