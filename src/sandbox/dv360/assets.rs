@@ -86,18 +86,21 @@ fn parts<'a>(call: &'a Call<'_>) -> Result<Parts<'a>, Fault> {
         .map(|b| b.split(';').next().unwrap_or(b).trim().trim_matches('"'))
         .filter(|b| !b.is_empty())
         .ok_or_else(bad)?;
-    let first = format!("--{boundary}\r\n");
-    let between = format!("\r\n--{boundary}");
-    let rest = call.body.strip_prefix(first.as_bytes()).ok_or_else(bad)?;
+    // Lines end as HTTP wants them, or as Google's own client for Python writes them.
+    let opening = format!("--{boundary}");
+    let rest = call.body.strip_prefix(opening.as_bytes()).ok_or_else(bad)?;
+    let end = if rest.starts_with(b"\r\n") { "\r\n" } else { "\n" };
+    let rest = rest.strip_prefix(end.as_bytes()).ok_or_else(bad)?;
+    let between = format!("{end}--{boundary}");
     let at = find(rest, between.as_bytes()).ok_or_else(bad)?;
     let (description, rest) = (&rest[..at], &rest[at + between.len()..]);
-    let rest = rest.strip_prefix(b"\r\n").ok_or_else(bad)?;
+    let rest = rest.strip_prefix(end.as_bytes()).ok_or_else(bad)?;
     let at = find(rest, between.as_bytes()).ok_or_else(bad)?;
     if !rest[at + between.len()..].starts_with(b"--") {
         return Err(bad());
     }
-    let (_, description) = headed(description).ok_or_else(bad)?;
-    let (mime, content) = headed(&rest[..at]).ok_or_else(bad)?;
+    let (_, description) = headed(description, end).ok_or_else(bad)?;
+    let (mime, content) = headed(&rest[..at], end).ok_or_else(bad)?;
     let description = serde_json::from_slice(description).map_err(|_| bad())?;
     Ok(Parts {
         description,
@@ -107,15 +110,16 @@ fn parts<'a>(call: &'a Call<'_>) -> Result<Parts<'a>, Fault> {
 }
 
 /// A part's content type and what follows its headers.
-fn headed(part: &[u8]) -> Option<(String, &[u8])> {
-    let at = find(part, b"\r\n\r\n")?;
+fn headed<'a>(part: &'a [u8], end: &str) -> Option<(String, &'a [u8])> {
+    let empty = format!("{end}{end}");
+    let at = find(part, empty.as_bytes())?;
     let headers = std::str::from_utf8(&part[..at]).ok()?;
     let mime = headers.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-type")
             .then(|| value.trim().to_owned())
     })?;
-    Some((mime, &part[at + 4..]))
+    Some((mime, &part[at + empty.len()..]))
 }
 
 fn find(within: &[u8], what: &[u8]) -> Option<usize> {

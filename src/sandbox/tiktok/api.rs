@@ -84,6 +84,8 @@ impl Api {
             let field = table.into_iter().flatten().find(|f| f.name == *name);
             let value = match field.map(|f| &f.kind) {
                 Some(Type::Text) | None => Value::from(text.as_str()),
+                // The vendor's own client for Python spells a truth as Python does.
+                Some(Type::Truth) if matches!(text.as_str(), "True" | "False") => (text == "True").into(),
                 Some(_) => serde_json::from_str(text).map_err(|_| Fault::field(name, "is not valid JSON"))?,
             };
             map.insert(name.clone(), value);
