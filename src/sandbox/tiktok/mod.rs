@@ -17,6 +17,8 @@ mod lists;
 mod quota;
 mod review;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use super::http::{Answer, Call, Described, Vendor};
