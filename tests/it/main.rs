@@ -15,6 +15,7 @@ mod never_twice;
 mod pause;
 mod quota;
 mod readme;
+mod role;
 mod schemas;
 mod stream;
 mod support;

@@ -50,6 +50,8 @@ pub struct App {
     _sandbox: Running,
     pub url: String,
     pub variables: Vec<(String, String)>,
+    /// The database, as its owner.
+    owner: String,
     workers: Vec<Worker>,
     offset: AtomicI64,
     events: std::sync::Mutex<Vec<Event>>,
@@ -76,8 +78,28 @@ impl App {
         Self::bare_with(|platform| platform).await
     }
 
+    /// The same as the role that the service runs as in production: the schema's owner is another.
+    pub async fn start_as_role(change: impl Fn(Arc<dyn Platform>) -> Arc<dyn Platform>) -> Self {
+        let owners = create_database().await;
+        create_role().await;
+        let owner = campaign_execution::store::Store::open(&owners, 4).expect("a URL");
+        owner.migrate().await.expect("migrations");
+        owner.close().await;
+        let (scheme, rest) = owners.split_once("://").expect("a URL");
+        let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+        let database = format!("{scheme}://campaign_execution_app@{place}");
+        let mut app = Self::over(database, change).await;
+        app.owner = owners;
+        app.onboard(|_| ()).await;
+        app
+    }
+
     async fn bare_with(change: impl Fn(Arc<dyn Platform>) -> Arc<dyn Platform>) -> Self {
         let database = create_database().await;
+        Self::over(database, change).await
+    }
+
+    async fn over(database: String, change: impl Fn(Arc<dyn Platform>) -> Arc<dyn Platform>) -> Self {
         let running = sandbox::start(Options {
             listen: ([127, 0, 0, 1], 0).into(),
             latency_ms: 0,
@@ -91,12 +113,15 @@ impl App {
         let config = Config::load(Some(std::path::Path::new("/dev/null")), variables.clone())
             .expect("a configuration");
         let wiring = Wiring::build(config).expect("wiring");
-        wiring.store.migrate().await.expect("migrations");
+        if wiring.store.check_schema().await.is_err() {
+            wiring.store.migrate().await.expect("migrations");
+        }
         let workers = platform::all()
             .into_iter()
             .map(|p| wiring.worker_of(change(p)).0)
             .collect();
         Self {
+            owner: database,
             url: format!("http://{}", running.addr),
             wiring,
             _sandbox: running,
@@ -277,7 +302,7 @@ impl App {
 
     /// Runs a statement behind the service's back.
     pub async fn sql(&self, statement: &'static str) -> u64 {
-        let mut connection = self.connect().await;
+        let mut connection = PgConnection::connect(&self.owner).await.expect("a connection");
         let done = sqlx::query(statement)
             .execute(&mut connection)
             .await
@@ -447,6 +472,20 @@ fn delivery(row: &Queued) -> Delivery {
         headers,
         payload,
     )
+}
+
+/// The service's own role. It belongs to the whole server, and is never dropped: other tests' databases grant to it.
+async fn create_role() {
+    let mut connection = PgConnection::connect(&database_url())
+        .await
+        .expect("PostgreSQL answers");
+    let made = sqlx::raw_sql("CREATE ROLE campaign_execution_app LOGIN")
+        .execute(&mut connection)
+        .await;
+    if let Err(error) = made {
+        let there = error.as_database_error().and_then(|e| e.code());
+        assert!(matches!(there.as_deref(), Some("42710" | "23505")), "{error}");
+    }
 }
 
 async fn create_database() -> String {
