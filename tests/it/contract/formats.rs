@@ -57,6 +57,7 @@ fn formats(platform: &str) -> Vec<(&'static str, Value, Value)> {
                 json!({ "catalog": { "meta_catalog_id": "900001" } }),
             ),
         ],
+        "tiktok" => super::tiktok::formats(),
         _ => Vec::new(),
     }
 }
@@ -118,5 +119,5 @@ async fn every_format_goes_the_whole_way() {
             walked += 1;
         }
     }
-    assert!(walked > 3, "only {walked} formats");
+    assert!(walked > 16, "only {walked} formats");
 }

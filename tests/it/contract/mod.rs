@@ -11,6 +11,7 @@ mod dv360;
 mod formats;
 mod google_ads;
 mod meta;
+mod tiktok;
 mod uploads;
 
 use crate::support::particulars;

@@ -11,8 +11,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The smallest beginnings of real files.
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n of no size";
+/// The smallest beginnings of real files (the picture: 1200 × 628).
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x04\xb0\0\0\x02\x74\x08\x02\0\0\0";
 const MP4: &[u8] = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom";
 
 fn asset(kind: &str, mime: &str, content: &[u8]) -> Asset {
@@ -82,9 +82,13 @@ async fn an_upload_whose_answer_is_lost_is_made_once() {
                 bench.platform.probe(&bench.session).await.expect("a probe");
                 let before = held(&bench).await;
                 let what = format!("{name}, {kind}: {loss}");
-                bench.fault(&json_with_post(loss)).await;
+                for fault in on_what_sends(loss) {
+                    bench.fault(&fault).await;
+                }
                 let refs = have(&bench, &upload, content).await;
                 assert!(!refs.is_empty(), "{what}");
+                let struck = bench.requests().await.iter().any(|r| r["faults"] != json!([]));
+                assert!(struck, "{what}: nothing was lost");
                 assert_eq!(held(&bench).await, before + 1, "{what}: once");
                 // What it is called is what an ad may then name.
                 let mut spec = spec(name);
@@ -99,9 +103,12 @@ async fn an_upload_whose_answer_is_lost_is_made_once() {
     assert!(sent > 0, "no platform takes uploads");
 }
 
-/// The loss strikes what sends, not what looks.
-fn json_with_post(loss: &serde_json::Value) -> serde_json::Value {
-    let mut fault = loss.clone();
-    fault["method"] = json!("*.create");
-    fault
+/// The loss strikes what sends, whatever it is called, not what looks.
+fn on_what_sends(loss: &serde_json::Value) -> Vec<serde_json::Value> {
+    let on = |method: &str| {
+        let mut fault = loss.clone();
+        fault["method"] = json!(method);
+        fault
+    };
+    ["*.create", "*.upload", "*.mutate"].map(on).into()
 }
