@@ -205,13 +205,11 @@ fn accounts(world: &mut World, vendors: &[Vendor], map: &Map<String, Value>) -> 
                     .switches
                     .account_defaults
                     .push((name.to_owned(), setting.clone(), value.clone()));
-                let kind = if name == "google-ads" {
-                    "customer"
-                } else {
-                    "account"
-                };
-                for known in world.store.accounts(vendor.name, kind) {
-                    (vendor.configure)(world, &known, setting, value)?;
+                // An account is one of these, in the vendor's own word.
+                for kind in ["account", "advertiser", "customer"] {
+                    for known in world.store.accounts(vendor.name, kind) {
+                        (vendor.configure)(world, &known, setting, value)?;
+                    }
                 }
             } else {
                 (vendor.configure)(world, account, setting, value)?;

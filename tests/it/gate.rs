@@ -418,7 +418,12 @@ async fn a_payer_in_trouble_is_the_agencys_on_every_platform() {
         app.world(json!({ "accounts": { format!("{name}/*"): { "payer": "settled" } } }))
             .await;
         again(&app).await;
-        assert_eq!(app.events("campaign.scheduled").len(), 1, "{name}");
+        assert_eq!(
+            app.events("campaign.scheduled").len(),
+            1,
+            "{name}: {:?}",
+            app.wiring.store.gate_checks(1).await
+        );
     }
 }
 

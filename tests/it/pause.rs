@@ -2,6 +2,7 @@
 
 use crate::support::app::App;
 use crate::support::plans;
+use campaign_execution::platform;
 use campaign_execution::service::compose::Composer;
 use campaign_execution::store::pause::{Switch, Switched};
 use serde_json::json;
@@ -33,7 +34,8 @@ async fn unpause(app: &App) -> Switched {
 /// Campaigns by platform and name → their status there.
 async fn campaigns(app: &App) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    for vendor in ["google-ads", "meta"] {
+    for platform in platform::all() {
+        let vendor = platform.name();
         for object in app.objects(vendor).await {
             if object["kind"] == "campaign" {
                 let name = format!("{vendor} {}", object["name"].as_str().expect("a name"));
@@ -45,7 +47,12 @@ async fn campaigns(app: &App) -> BTreeMap<String, String> {
 }
 
 fn on(status: &str) -> bool {
-    matches!(status, "ENABLED" | "ACTIVE")
+    matches!(status, "ENABLED" | "ACTIVE" | "ENABLE" | "ENTITY_STATUS_ACTIVE")
+}
+
+/// The example plan has one campaign on each platform.
+fn every() -> usize {
+    platform::all().len()
 }
 
 async fn count_on(app: &App) -> usize {
@@ -58,14 +65,14 @@ async fn what_is_on_goes_off_and_exactly_that_comes_back() {
     let plan = plans::running_plan("switch.1");
     app.publish(&plan).await;
     app.settle_and_warp(5).await;
-    assert_eq!(count_on(&app).await, 2, "{:?}", campaigns(&app).await);
+    assert_eq!(count_on(&app).await, every(), "{:?}", campaigns(&app).await);
     let live = app.events("campaign.live").len();
 
     assert_eq!(
         pause(&app).await,
         Switched {
             changed: true,
-            legs: 2
+            legs: every()
         }
     );
     app.settle().await;
@@ -76,7 +83,10 @@ async fn what_is_on_goes_off_and_exactly_that_comes_back() {
         "a pause moves no state: {states:?}"
     );
     let held = &app.wiring.store.pauses().await.unwrap()[0];
-    assert_eq!((held.held, held.holding, held.releasing), (2, 0, 0));
+    assert_eq!(
+        (held.held, held.holding, held.releasing),
+        (i64::try_from(every()).unwrap(), 0, 0)
+    );
     assert_eq!(held.reason.as_deref(), Some("the client asked for it"));
 
     let before = app.effects().await;
@@ -95,11 +105,11 @@ async fn what_is_on_goes_off_and_exactly_that_comes_back() {
         unpause(&app).await,
         Switched {
             changed: true,
-            legs: 2
+            legs: every()
         }
     );
     app.settle().await;
-    assert_eq!(count_on(&app).await, 2, "{:?}", campaigns(&app).await);
+    assert_eq!(count_on(&app).await, every(), "{:?}", campaigns(&app).await);
     assert!(app.wiring.store.pauses().await.unwrap().is_empty());
     assert_eq!(
         unpause(&app).await,
@@ -142,7 +152,7 @@ async fn what_somebody_paused_by_hand_stays_paused() {
         .send(by_hand, std::time::Duration::from_secs(5))
         .await;
     assert_eq!(answer.expect("an answer").status, 200);
-    assert_eq!(count_on(&app).await, 1);
+    assert_eq!(count_on(&app).await, every() - 1);
     pause(&app).await;
     app.settle().await;
     assert_eq!(count_on(&app).await, 0);
@@ -176,7 +186,7 @@ async fn what_was_rolled_back_meanwhile_stays_off() {
     let removed = campaigns(&app).await;
     assert_eq!(
         removed.len(),
-        2,
+        every(),
         "a paused tenant's campaigns are not removed yet: {removed:?}"
     );
     assert_eq!(unpause(&app).await.legs, 0);
@@ -206,7 +216,7 @@ async fn new_plans_and_half_built_ones_wait() {
     );
     unpause(&app).await;
     app.settle_and_warp(5).await;
-    assert_eq!(count_on(&app).await, 4, "{:?}", campaigns(&app).await);
+    assert_eq!(count_on(&app).await, 2 * every(), "{:?}", campaigns(&app).await);
     app.assert_no_duplicates().await;
 }
 
@@ -254,7 +264,7 @@ async fn a_pause_in_the_middle_of_a_launch_leaves_nothing_on() {
         app.settle_and_warp(8).await;
         assert_eq!(
             count_on(&app).await,
-            2,
+            every(),
             "step {step}: {:?} {:?}",
             campaigns(&app).await,
             app.legs(&plan).await
