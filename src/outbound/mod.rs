@@ -68,7 +68,7 @@ pub enum NoAnswer {
 }
 
 impl Outbound {
-    /// The client as pitfalls §4 demands, and the credential files of `credentials_dir`.
+    /// Every time-out set, nothing followed, nothing sent again by itself; and the credential files of `credentials_dir`.
     ///
     /// # Errors
     /// When the TLS roots cannot be loaded.

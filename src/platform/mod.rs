@@ -315,12 +315,7 @@ pub trait Platform: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`NotOffered`]: why not, and what to use instead.
-    fn offer(&self, _objective: Objective, _channel: Option<&str>) -> Result<&'static str, NotOffered> {
-        Err(NotOffered {
-            why: "not described yet",
-            instead: "another platform",
-        })
-    }
+    fn offer(&self, objective: Objective, channel: Option<&str>) -> Result<&'static str, NotOffered>;
 
     /// Every rule of the platform that can be checked offline: channels, strategies, lengths, unknown settings, budget form.
     fn check(&self, spec: &LegSpec) -> Vec<Problem>;

@@ -74,7 +74,7 @@ const FETCH: &str = "make the asset's URL one that Meta can fetch, then `retry`"
 const ANY: i64 = -1;
 
 /// The table; the first row that fits decides. Sources: fbdocs error-reference, rate-limiting, the reference pages of the objects
-/// (meta_tiktok_dv360 facts §1.4–1.8).
+/// (developers.facebook.com, error reference).
 const TABLE: &[(i64, i64, Means)] = {
     use ErrorClass::{Account, AssetMissing, Auth, Budget, Policy, Validation};
     use Means::{Frozen, Gone, No, Perhaps, Throttled};

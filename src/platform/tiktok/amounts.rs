@@ -1,7 +1,7 @@
 //! What TikTok takes as an amount of money: how many decimals, how little, how much. Pure.
 //!
 //! Sources: "Currency" and "Budget" of the vendor's documentation (business-api.tiktok.com/portal/docs?id=1737585839634433), by way of a
-//! digest of it (facts §2.2). Its pages contradict each other about the least campaign budget (20 or 50); the table by
+//! digest of it. Its pages contradict each other about the least campaign budget (20 or 50); the table by
 //! currency is the one that the vendor's own check is described with, so 50 it is.
 
 use super::wire;

@@ -6,7 +6,7 @@ use super::geo;
 use crate::domain::spec::LegSpec;
 use serde_json::{Map, Value, json};
 
-/// TikTok's age groups, first and last year ("Enumeration – audience age", facts §2.2).
+/// TikTok's age groups, first and last year ("Enumeration – audience age").
 pub(super) const AGES: &[(u8, u8, &str)] = &[
     (13, 17, "AGE_13_17"),
     (18, 24, "AGE_18_24"),

@@ -1,7 +1,7 @@
 //! How a catalog in TikTok's Business Center fares: its diagnostics, its review, its feeds, the events that it learns from.
 //!
 //! Must not judge how many errors are too many. Sources: /diagnostic/catalog/, /diagnostic/catalog/eventsource/issue/,
-//! /catalog/overview/, /catalog/feed/log/ of the vendor's documentation (facts §2.9).
+//! /catalog/overview/, /catalog/feed/log/ of the vendor's documentation.
 
 use super::offers::shows_products;
 use super::reading::text;

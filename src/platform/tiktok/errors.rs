@@ -54,7 +54,7 @@ const VERSION: &str = "this version of the API is gone; update the service";
 const CREATIVE: &str = "change the creative, or appeal in TikTok Ads Manager, then `retry`";
 const FILE: &str = "mend the file in the asset library, then `retry`";
 
-/// "QPM breach wait about five minutes" (rate limits of the vendor's portal, facts §2.6). The code does not say which limit was met:
+/// "QPM breach wait about five minutes" (rate limits of the vendor's portal). The code does not say which limit was met:
 /// the limit per second is over in one, the one per minute in at most sixty.
 const THROTTLE: u64 = 60;
 
@@ -137,7 +137,7 @@ const TABLE: &[(std::ops::RangeInclusive<i64>, Means)] = {
 };
 
 /// What the catch-all codes say, told by their words, first match; all lower case. The vendor documents no sub-codes ("read message",
-/// facts §2.7), so this is a reading of the messages that its documents quote. What fits nothing is a field that TikTok refuses.
+/// it says), so this is a reading of the messages that its documents quote. What fits nothing is a field that TikTok refuses.
 const WORDS: &[(&[&str], Means)] = &[
     (&["name", "already exist"], Means::Known(TAKEN)),
     (&["name", "duplicate"], Means::Known(TAKEN)),
@@ -172,6 +172,12 @@ fn meaning(code: i64, message: &str) -> Means {
         None if (1..50_000).contains(&code) => Means::No(ErrorClass::Validation, PLAN),
         None => Means::Perhaps,
     }
+}
+
+/// Whether it says that we call too often: 40016 BIZ_FC_ERROR, 40100, 40132 REQUEST_FREQUENCY_LIMITED, 61000 TOO_MANY_REQUESTS_BL.
+pub(super) fn throttled(body: Option<&Value>) -> bool {
+    let code = body.and_then(|b| b.get("code")).and_then(Value::as_i64);
+    matches!(code, Some(40_016 | 40_100 | 40_132 | 61_000))
 }
 
 /// What is wrong with an answer; `None`: nothing, or [`PARTIAL`].

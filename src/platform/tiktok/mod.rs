@@ -41,6 +41,7 @@ use crate::domain::plan::{Catalog, Objective};
 use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
+use crate::outbound::pace::Quota;
 use async_trait::async_trait;
 use kinds::Kind;
 use serde_json::{Value, json};
@@ -51,9 +52,9 @@ use std::time::Duration;
 const NAME: &str = "tiktok";
 /// Before every path.
 const VERSION: &str = "/open_api/v1.3";
-/// The macro for the campaign's id ("URL parameters", facts §2.4).
+/// The macro for the campaign's id ("URL parameters").
 const CAMPAIGN_MACRO: &str = "__CAMPAIGN_ID__";
-/// How long one call may take. TikTok blocks a caller whose requests time out again and again (facts §2.5), so none is given
+/// How long one call may take. TikTok blocks a caller whose requests time out again and again, so none is given
 /// up early.
 const DEADLINE: Duration = Duration::from_secs(45);
 
@@ -81,6 +82,10 @@ impl Platform for TikTok {
             settle: Duration::from_secs(10),
             deadline: DEADLINE,
         }
+    }
+
+    fn quota(&self) -> &'static Quota {
+        &transport::QUOTA
     }
 
     fn offer(&self, objective: Objective, channel: Option<&str>) -> Result<&'static str, NotOffered> {

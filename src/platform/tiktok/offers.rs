@@ -1,7 +1,7 @@
 //! What an objective of a plan becomes on TikTok: objective, goal, billing, promotion. Pure.
 //!
 //! Must not look at a spec beyond what decides this. A goal fixes its billing event: TikTok refuses any other pairing (enumeration "optimisation
-//! goal", facts §2.2).
+//! goal").
 
 use super::settings::Settings;
 use crate::domain::plan::Objective;

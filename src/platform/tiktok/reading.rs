@@ -58,7 +58,7 @@ pub(super) fn facts(data: &Value, account: &str) -> Result<AccountFacts, CallErr
     })
 }
 
-/// What the account's status keeps it from (enumeration "advertiser status", facts §2.1).
+/// What the account's status keeps it from (enumeration "advertiser status").
 fn standing(status: &str, reason: &str) -> Option<LegError> {
     let (what, remedy) = match status {
         "STATUS_ENABLE" => return None,

@@ -1,7 +1,7 @@
 //! Whether TikTok would serve a campaign: what review and the statuses of its ads say together. Pure.
 //!
 //! Must not ask. `secondary_status` tells what keeps an ad from being shown, the nearest reason first, so it hides the review of what
-//! is off; `/ad/review_info/` tells the review alone. Neither is enough (facts §2.10). There is no promise how long a review takes.
+//! is off; `/ad/review_info/` tells the review alone. Neither is enough. There is no promise how long a review takes.
 
 use super::reading::{alive, text};
 use crate::domain::error::{ErrorClass, LegError};

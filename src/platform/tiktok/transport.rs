@@ -3,18 +3,54 @@
 //! Must not know what is asked; must not put a token into a URL, nor a secret into an error.
 
 use super::errors::{self, Call};
-use super::{VERSION, wire};
+use super::{NAME, VERSION, wire};
 use crate::outbound::NoAnswer;
 use crate::outbound::credentials::Credential;
+use crate::outbound::pace::{Allowance, Hint, Quota};
 use crate::platform::{CallError, Session};
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Rows of one page; the most that TikTok gives.
 const PAGE: usize = 1000;
 /// Pages of one list.
 const PAGES: usize = 50;
+
+const SECOND: &str = "requests a second";
+const MINUTE: &str = "requests a minute";
+const ADS_SECOND: &str = "ads created a second";
+const ADS_MINUTE: &str = "ads created a minute";
+
+/// What the Basic level allows a developer app (portal, "API rate limits"): 10 requests a second and 600 a minute, of which 5 and
+/// 150 may create ads. A higher level only makes us slower than need be.
+pub(super) const QUOTA: Quota = Quota {
+    allowances: &[
+        per(ADS_SECOND, 5, 1),
+        per(ADS_MINUTE, 150, 60),
+        per(SECOND, 10, 1),
+        per(MINUTE, 600, 60),
+    ],
+    legs_at_once: 12,
+};
+
+const fn per(name: &'static str, amount: u32, seconds: u64) -> Allowance {
+    Allowance {
+        name,
+        amount,
+        per: Duration::from_secs(seconds),
+    }
+}
+
+/// What a call costs.
+fn cost(path: &str) -> &'static [(&'static str, u32)] {
+    if path.ends_with("/ad/create/") {
+        &[(ADS_SECOND, 1), (ADS_MINUTE, 1), (SECOND, 1), (MINUTE, 1)]
+    } else {
+        &[(SECOND, 1), (MINUTE, 1)]
+    }
+}
 
 /// The token, as a header that no log shows.
 fn token(session: &Session) -> Result<HeaderValue, CallError> {
@@ -38,11 +74,24 @@ fn token(session: &Session) -> Result<HeaderValue, CallError> {
 }
 
 /// Sends a request, once; the whole envelope that came back, its numbers exact.
-async fn send(session: &Session, request: reqwest::RequestBuilder, call: Call) -> Result<Value, CallError> {
+async fn send(
+    session: &Session,
+    path: &str,
+    request: reqwest::RequestBuilder,
+    call: Call,
+) -> Result<Value, CallError> {
+    // The limits are the app's, whatever the account: those who share a credential share its pace.
+    let credential = session.account.credential.as_str();
+    let pace = session.outbound.paces.of(NAME, credential, &QUOTA);
+    let waited = pace.go(cost(path), session.deadline / 2).await;
+    let waited = waited.map_err(|full| CallError::Unavailable {
+        why: full.to_string(),
+        after: Some(full.after),
+    })?;
     let request = request.header("Access-Token", token(session)?);
     let answer = session
         .outbound
-        .send(request, session.deadline)
+        .send(request, session.deadline.saturating_sub(waited))
         .await
         .map_err(|error| match (error, call) {
             (NoAnswer::Lost(why), Call::Write) => CallError::Unclear { why },
@@ -51,6 +100,12 @@ async fn send(session: &Session, request: reqwest::RequestBuilder, call: Call) -
             }
         })?;
     let body = wire::exact(&answer.body);
+    pace.observe(if errors::throttled(body.as_ref()) {
+        // TikTok names no time.
+        Hint::Throttled { after: None }
+    } else {
+        Hint::Served
+    });
     match errors::classify(&answer, body.as_ref(), call) {
         Some(error) => Err(error),
         None => Ok(body.unwrap_or(Value::Null)),
@@ -66,7 +121,7 @@ pub(super) async fn post(session: &Session, path: &str, body: &Value) -> Result<
         .post(url)
         .header("Content-Type", "application/json")
         .body(wire::text(body));
-    send(session, request, Call::Write).await
+    send(session, path, request, Call::Write).await
 }
 
 /// One read; its `data`. Values that are no texts go as JSON.
@@ -80,7 +135,7 @@ pub(super) async fn get(session: &Session, path: &str, query: &[(&str, Value)]) 
         })
         .collect();
     let request = session.outbound.http.get(url).query(&query);
-    let mut envelope = send(session, request, Call::Read).await?;
+    let mut envelope = send(session, path, request, Call::Read).await?;
     Ok(envelope.get_mut("data").map(Value::take).unwrap_or_default())
 }
 
