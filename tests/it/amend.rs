@@ -572,3 +572,35 @@ async fn a_preview_of_a_thousand_campaigns_takes_no_time() {
     assert!(took < std::time::Duration::from_secs(2), "{took:?}, unoptimised");
     println!("1,000 campaigns compared in {took:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_payload_wins_only_when_a_person_forces_it_and_then_stays() {
+    let app = App::start().await;
+    let plan = plans::running_plan("force.1");
+    app.publish(&plan).await;
+    app.settle_and_warp(6).await;
+    let other = amended(&plan, 5, |p| raise(p, 0, 10));
+    app.publish(&other).await;
+    app.settle_and_warp(6).await;
+    let before = app.effects().await;
+    let bytes = plan.to_string().into_bytes();
+    let envelope = campaign_execution::wire::unwrap(&[], Some(&bytes), 1 << 20).expect("a message");
+    let older = campaign_execution::wire::plan::parse(&envelope.data).expect("a plan");
+    let taken = app
+        .wiring
+        .intake()
+        .force(&older, envelope, ("tester", "the raise was a mistake"))
+        .await
+        .expect("taken");
+    assert_eq!(taken, Some(campaign_execution::store::intake::Taken::Amended));
+    app.settle_and_warp(6).await;
+    assert_eq!(app.effects().await, before + 1, "one budget, back again");
+    let told = app.events("campaign.live");
+    let last = &told.last().expect("an event").data;
+    assert_eq!(last["budget"]["amount"], plan["campaigns"][0]["budget"]["amount"]);
+    // The newer one, come again, does not undo what a person forced.
+    app.publish(&other).await;
+    app.settle_and_warp(3).await;
+    assert_eq!(app.effects().await, before + 1);
+    app.assert_audit_whole().await;
+}
