@@ -111,5 +111,7 @@ def _tracking(request: Request) -> Iterator[str]:
     method, key = _TAGGED.get(request.vendor, ("", ""))
     if method and _logical(request) == method:
         found = [value for _, name, value in _walk(body) if name == key]
-        if not found or any("utm_campaign=" not in str(value) for value in found):
+        # A catalog's link is TikTok's own: what is appended to it stands in a list of its own (utm_params).
+        listed = any(name == "key" and value == "utm_campaign" for _, name, value in _walk(body))
+        if any("utm_campaign=" not in str(value) for value in found) or not (found or listed):
             yield f"{key}: no utm_campaign"
