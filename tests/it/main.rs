@@ -23,3 +23,4 @@ mod surroundings;
 mod tidy;
 mod touchpoints;
 mod uploads;
+mod uploads_everywhere;

@@ -68,10 +68,7 @@ pub(super) fn add_video(world: &mut World, account: &str, params: &Params) -> Re
     if text(&fields, "title").chars().count() > TITLE {
         return Err(Fault::invalid("title", "a title has less than 255 characters"));
     }
-    let wait = i64::try_from(world.switches.transcoding_ms).unwrap_or(i64::MAX / 2);
-    let ready = world.now + TimeDelta::milliseconds(wait);
     fields.insert("_index".into(), text(&fields, "title").into());
-    fields.insert("_ready".into(), ready.timestamp_millis().into());
     let handle = make(world, account, "advideo", fields, None);
     world.store.commit();
     Ok((json!({"id": world.store.get(handle).key}), true))
@@ -80,10 +77,10 @@ pub(super) fn add_video(world: &mut World, account: &str, params: &Params) -> Re
 /// `ready`, `processing` or `error`.
 pub(super) fn status(world: &World, handle: Handle) -> &'static str {
     let video = world.store.get(handle);
-    let ready = video.fields.get("_ready").and_then(Value::as_i64).unwrap_or(0);
+    let takes = i64::try_from(world.switches.transcoding_ms).unwrap_or(i64::MAX / 2);
     if mentions(&world.switches.policy_finding, &[video.text("title")]) {
         "error"
-    } else if ready > world.now.timestamp_millis() {
+    } else if world.now - video.created_at < TimeDelta::milliseconds(takes) {
         "processing"
     } else {
         "ready"

@@ -3,7 +3,7 @@
 //! Must not match on a platform outside `formats`.
 
 use super::bench::Bench;
-use crate::support::plans;
+use crate::support::plans::{self, merge};
 use campaign_execution::domain::manifest::Serving;
 use campaign_execution::domain::tracking;
 use campaign_execution::platform::{self, Goal};
@@ -59,21 +59,6 @@ fn formats(platform: &str) -> Vec<(&'static str, Value, Value)> {
         ],
         "tiktok" => super::tiktok::formats(),
         _ => Vec::new(),
-    }
-}
-
-/// RFC 7396.
-fn merge(target: &mut Value, patch: &Value) {
-    let (Some(map), Some(patch)) = (target.as_object_mut(), patch.as_object()) else {
-        target.clone_from(patch);
-        return;
-    };
-    for (name, value) in patch {
-        if value.is_null() {
-            map.remove(name);
-        } else {
-            merge(map.entry(name).or_insert(Value::Null), value);
-        }
     }
 }
 

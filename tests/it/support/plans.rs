@@ -55,3 +55,18 @@ pub fn only(mut plan: Value, platform: &str) -> Value {
 pub fn stamp(from_now: Duration) -> String {
     (SystemClock.now() + from_now).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
+
+/// Merges a patch in (RFC 7396).
+pub fn merge(target: &mut Value, patch: &Value) {
+    let (Some(map), Some(patch)) = (target.as_object_mut(), patch.as_object()) else {
+        target.clone_from(patch);
+        return;
+    };
+    for (name, value) in patch {
+        if value.is_null() {
+            map.remove(name);
+        } else {
+            merge(map.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}

@@ -22,5 +22,9 @@ pub fn particulars() -> Particulars {
             "insertionOrders.update",
         ],
         provoked: Vec::new(),
+        showing: json!({}),
+        uploads: &["assets.upload"],
+        // There is no method that lists or finds assets.
+        uploads_are_found: false,
     }
 }

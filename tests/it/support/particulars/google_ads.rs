@@ -18,5 +18,17 @@ pub fn particulars() -> Particulars {
             "customers.mutate",
             json!({ "accounts": { "google-ads/1234567890": { "auto_tagging": false } } }),
         )],
+        showing: json!({
+            "channel": "display", "bidding": { "strategy": "maximize_conversions" },
+            "settings": { "business_name": "Acme Shoes", "logos": ["logo-512x512"] },
+            "ad_groups": [{ "key": "all", "ads": [{
+                "key": "rd", "format": "responsive_display", "landing_url": "https://shop.acme.example/spring",
+                "headlines": ["Acme Shoes"], "long_headlines": ["Light as air: the new spring colours are here"],
+                "descriptions": ["New spring colours, light as air."],
+                "asset_ids": ["hero-1200x628", "square-1200x1200", "logo-512x512"],
+            }] }],
+        }),
+        uploads: &["assets.mutate"],
+        uploads_are_found: true,
     }
 }

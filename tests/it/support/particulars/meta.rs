@@ -23,5 +23,11 @@ pub fn particulars() -> Particulars {
             "ads.update",
         ],
         provoked: Vec::new(),
+        showing: json!({ "ad_groups": [{ "key": "g", "ads": [{
+            "key": "clip", "format": "single_video", "asset_ids": ["asset-vid-007", "asset-img-002"], "headlines": ["Run"],
+            "landing_url": "https://shop.acme.example/spring", "primary_text": "Light as air.",
+        }] }] }),
+        uploads: &["adimages.create", "advideos.create"],
+        uploads_are_found: true,
     }
 }

@@ -24,6 +24,12 @@ pub struct Particulars {
     pub writes: &'static [&'static str],
     /// Changes of the world without which a write is not made.
     pub provoked: Vec<(&'static str, Value)>,
+    /// What makes the example's campaign one whose ads show assets (a merge patch); nothing: it is one.
+    pub showing: Value,
+    /// The writes that give an account an asset, in the sandbox's names.
+    pub uploads: &'static [&'static str],
+    /// Whether an account can be asked for an upload whose answer was lost, or takes the same content but once.
+    pub uploads_are_found: bool,
 }
 
 /// The particulars of a platform.

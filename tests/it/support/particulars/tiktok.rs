@@ -19,5 +19,8 @@ pub fn particulars() -> Particulars {
             "campaign.status.update",
         ],
         provoked: Vec::new(),
+        showing: json!({}),
+        uploads: &["file.image.ad.upload", "file.video.ad.upload"],
+        uploads_are_found: true,
     }
 }
