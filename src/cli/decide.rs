@@ -3,11 +3,11 @@
 //! Must not do anything that was not shown and confirmed.
 
 use super::output::Output;
-use super::{Failure, ask, find, user};
+use super::{Failure, ask, find, proposal, user};
 use crate::service::compose::Composer;
 pub use crate::store::control::Verb;
 use crate::store::control::{Ordered, Request};
-use crate::store::intake::{Decided, Decision};
+use crate::store::decide::{Decided, Decision};
 use crate::store::views::ExecutionView;
 use crate::wiring::Wiring;
 use clap::Args;
@@ -31,47 +31,53 @@ pub struct Decide {
 }
 
 impl Decide {
-    /// Approves or refuses a launch.
+    /// Approves or refuses a launch: exactly the payload that is shown.
     pub async fn approval(self, wiring: &Wiring, output: &Output, approve: bool) -> Result<u8, Failure> {
         let execution = find(wiring, &self.plan_version, self.tenant.as_deref()).await?;
-        let what = if approve {
-            "approve the launch"
-        } else {
-            "refuse the launch, which cancels it,"
-        };
-        self.confirm(output, &execution, what)?;
-        let decided = wiring
-            .store
-            .decide(&Decision {
-                tenant_id: execution.tenant_id.clone(),
-                plan_id: None,
-                plan_version: execution.plan_version.clone(),
-                approve,
-                by: user(),
-                reason: self.reason,
-                via: "cli",
-                now: wiring.clock.stamp(),
-            })
-            .await?;
-        match decided {
-            Some(Decided::Recorded) => {
-                output.json(&json!({ "plan_version": execution.plan_version, "approved": approve }));
-                output.line(if approve {
-                    format!("approved; the gate of {} is asked again", execution.plan_version)
-                } else {
-                    format!("refused; {} is cancelled", execution.plan_version)
-                });
-                Ok(0)
-            }
-            Some(Decided::TooLate { gate }) => Err(Failure::refused(format!(
-                "too late: the gate of {} is {gate}",
-                execution.plan_version
-            ))),
-            None => Err(Failure::not_found(format!(
-                "there is no plan version {}",
-                execution.plan_version
-            ))),
+        let (version, tenant) = (&execution.plan_version, &execution.tenant_id);
+        let gone = || Failure::not_found(format!("there is no plan version {version}"));
+        let proposal = wiring.store.proposal(execution.id).await?.ok_or_else(gone)?;
+        for line in proposal::lines(&execution, &proposal) {
+            output.line(line);
         }
+        let what = match (approve, execution.saga.is_some()) {
+            (true, false) => "approve this launch of",
+            (true, true) => "approve this amendment of",
+            (false, false) => "refuse this launch, which cancels it:",
+            (false, true) => "refuse this amendment (what is launched stays as it is) of",
+        };
+        ask::confirm(self.yes, &format!("{what} {version}?"))?;
+        let decision = Decision {
+            tenant_id: tenant.clone(),
+            plan_id: None,
+            plan_version: version.clone(),
+            approve,
+            by: user(),
+            reason: self.reason,
+            shown: Some(proposal.payload_hash),
+            decided_at: None,
+            via: "cli",
+            now: wiring.clock.stamp(),
+            compose: Arc::new(Composer),
+        };
+        let decided = wiring.store.decide(&decision).await?.ok_or_else(gone)?;
+        let (amends, why) = match decided {
+            Decided::Refused { why } => return Err(Failure::refused(format!("{version}: {why}"))),
+            Decided::Already { why } => (false, Some(why)),
+            Decided::Recorded { amends } => (amends, None),
+        };
+        output.json(
+            &json!({ "plan_version": version, "approved": approve, "changed": why.is_none(), "why": why }),
+        );
+        output.line(match (why, approve, amends) {
+            (Some(why), _, _) => format!("nothing to do: {why}"),
+            (None, true, _) => format!("approved; the gate of {version} is asked again"),
+            (None, false, true) => {
+                format!("refused: the amendment of {version} is dropped, what is launched stays as it is")
+            }
+            (None, false, false) => format!("refused: {version} is cancelled"),
+        });
+        Ok(0)
     }
 
     /// Asks something of an execution.

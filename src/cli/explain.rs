@@ -259,6 +259,8 @@ pub fn sentence(entry: &Entry) -> String {
         },
         "launch.approve" => format!("a person approved the launch{}", reason(entry)),
         "launch.reject" => format!("a person refused the launch{}", reason(entry)),
+        "launch.approve_void" => format!("an approval changed nothing: {}", text("/because")),
+        "launch.reject_void" => format!("a refusal changed nothing: {}", text("/because")),
         action if action.starts_with("control.") => {
             let verb = action.trim_start_matches("control.");
             format!("{verb} was asked for{}", reason(entry))

@@ -102,3 +102,139 @@ Examples:
 pub const ROLLBACK: &str = "\
 Examples:
   campaign-execution rollback spring-sale-2027.3 --tenant acme --reason \"the client withdrew\"";
+
+/// `approve`.
+pub const APPROVE: &str = "\
+The decision is for exactly the payload that is shown: an amendment needs a new one.
+
+Examples:
+  campaign-execution touchpoints
+  campaign-execution approve spring-sale-2027.3 --tenant acme
+  campaign-execution approve spring-sale-2027.3 --yes --reason \"reviewed with the client\"";
+
+/// `reject`.
+pub const REJECT: &str = "\
+Before the launch it cancels the plan version, also when somebody else has approved it. Of an
+amendment it leaves what is launched as it is. After the launch: `rollback`.
+
+Examples:
+  campaign-execution reject spring-sale-2027.3 --tenant acme --reason \"budget is not released\"";
+
+/// `resume`.
+pub const RESUME: &str = "\
+The gate asks again by itself; this is for who does not want to wait. A launch that waits for
+an asset looks for it at once.
+
+Examples:
+  campaign-execution resume spring-sale-2027.3 --tenant acme --reason \"feed is mended\"";
+
+/// `retry`.
+pub const RETRY: &str = "\
+Legs that failed are built again from where they stopped; legs that are stuck are undone, or
+switched off, again. What went well is not touched.
+
+Examples:
+  campaign-execution retry spring-sale-2027.3 --tenant acme --reason \"payment settled\"";
+
+/// `cancel`.
+pub const CANCEL: &str = "\
+After the launch: `rollback`. Of a launched version it drops the amendment that waits.
+
+Examples:
+  campaign-execution cancel spring-sale-2027.3 --tenant acme --reason \"replaced by .4\"";
+
+/// `touchpoints`.
+pub const TOUCHPOINTS: &str = "\
+Examples:
+  campaign-execution touchpoints
+  campaign-execution touchpoints --tenant acme --all
+  campaign-execution touchpoints --json | jq -r '.[] | [.kind, .plan_version] | @tsv'";
+
+/// `drift`.
+pub const DRIFT: &str = "\
+Nothing is changed. `replay --mode reconcile` makes again what somebody removed, after asking.
+
+Examples:
+  campaign-execution drift spring-sale-2027.3 --tenant acme
+  campaign-execution drift --json";
+
+/// `serve`.
+pub const SERVE: &str = "\
+Any number of processes share the work out.
+
+Examples:
+  campaign-execution serve
+  campaign-execution serve --only intake,gate,relay,clocks
+  campaign-execution serve --only worker:meta,worker:tiktok";
+
+/// `sandbox`.
+pub const SANDBOX: &str = "\
+Examples:
+  campaign-execution sandbox --listen 127.0.0.1:8090
+  campaign-execution sandbox --latency-ms 200 --seed 7";
+
+/// `demo`.
+pub const DEMO: &str = "\
+Examples:
+  campaign-execution demo
+  campaign-execution demo --log";
+
+/// `bench`.
+pub const BENCH: &str = "\
+Examples:
+  make bench
+  campaign-execution bench --in-flight 1,64 --plans 200";
+
+/// `migrate`.
+pub const MIGRATE: &str = "\
+Examples:
+  campaign-execution migrate";
+
+/// `doctor`.
+pub const DOCTOR: &str = "\
+Examples:
+  campaign-execution doctor
+  campaign-execution doctor --json";
+
+/// `topics`.
+pub const TOPICS: &str = "\
+Examples:
+  campaign-execution topics
+  campaign-execution topics --create --partitions 12 --replication 3";
+
+/// `tenant apply`.
+pub const TENANT_APPLY: &str = "\
+An older document than the one that is there changes nothing.
+
+Examples:
+  campaign-execution tenant apply acme.json";
+
+/// `tenant list`.
+pub const TENANT_LIST: &str = "\
+Examples:
+  campaign-execution tenant list";
+
+/// `plan check`.
+pub const PLAN_CHECK: &str = "\
+Needs neither a database nor a network.
+
+Examples:
+  campaign-execution plan check plan.json";
+
+/// `plan preview`.
+pub const PLAN_PREVIEW: &str = "\
+Examples:
+  campaign-execution plan preview plan.json
+  campaign-execution plan preview plan.json --live";
+
+/// `plan offers`.
+pub const PLAN_OFFERS: &str = "\
+Examples:
+  campaign-execution plan offers
+  campaign-execution plan offers --markdown > docs/offers.md";
+
+/// `plan publish`.
+pub const PLAN_PUBLISH: &str = "\
+Examples:
+  campaign-execution plan preview plan.json
+  campaign-execution plan publish plan.json";

@@ -18,6 +18,7 @@ mod output;
 mod pause;
 mod plan;
 mod preview;
+mod proposal;
 mod replay;
 mod sandbox;
 mod serve;
@@ -55,18 +56,25 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the service: all roles, or some
+    #[command(after_help = help::SERVE)]
     Serve(serve::Serve),
     /// Answer as the platforms do, on one address, for demos, staging and tests
+    #[command(after_help = help::SANDBOX)]
     Sandbox(sandbox::Sandbox),
     /// See a plan become campaigns, on private servers that are gone afterwards
+    #[command(after_help = help::DEMO)]
     Demo(demo::Demo),
     /// Measure launches on the servers that `make bench` starts
+    #[command(after_help = help::BENCH)]
     Bench(bench::Bench),
     /// Bring the database's schema up to date
+    #[command(after_help = help::MIGRATE)]
     Migrate,
     /// Check everything the service depends on, and say what to do
+    #[command(after_help = help::DOCTOR)]
     Doctor,
     /// List the topics the service needs, and create those that are missing
+    #[command(after_help = help::TOPICS)]
     Topics(admin::Topics),
     /// Clients of the agency: their account map and policies
     Tenant {
@@ -82,24 +90,31 @@ enum Command {
     #[command(after_help = help::STATUS)]
     Status(status::Status),
     /// What the platforms hold beside what the manifest says; exit code 5: they differ
+    #[command(after_help = help::DRIFT)]
     Drift(drift::Drift),
     /// The whole story of a plan version, oldest first
     #[command(after_help = help::EXPLAIN)]
     Explain(explain::Explain),
     /// Places where a person must act
+    #[command(after_help = help::TOUCHPOINTS)]
     Touchpoints(status::Touchpoints),
     /// Approve the launch of a plan version
+    #[command(after_help = help::APPROVE)]
     Approve(decide::Decide),
     /// Refuse the launch of a plan version
+    #[command(after_help = help::REJECT)]
     Reject(decide::Decide),
     /// Undo everything of a plan version: pause at once, then remove what never spent
     #[command(after_help = help::ROLLBACK)]
     Rollback(decide::Decide),
     /// Ask the gate of a blocked plan version again now
+    #[command(after_help = help::RESUME)]
     Resume(decide::Decide),
     /// Try what failed again
+    #[command(after_help = help::RETRY)]
     Retry(decide::Decide),
     /// Give a plan version up before it is launched
+    #[command(after_help = help::CANCEL)]
     Cancel(decide::Decide),
     /// The kill switch: stop a tenant's launches and switch off everything of it
     #[command(after_help = help::PAUSE)]

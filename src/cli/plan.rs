@@ -18,11 +18,13 @@ use std::path::{Path, PathBuf};
 #[derive(Subcommand)]
 pub enum Command {
     /// Check a plan offline: its shape, the rules, and what each platform would refuse
+    #[command(after_help = super::help::PLAN_CHECK)]
     Check {
         /// JSON, as plan.approved
         file: PathBuf,
     },
     /// What a plan would change, per campaign and field; writes nothing; exit code 5: something would
+    #[command(after_help = super::help::PLAN_PREVIEW)]
     Preview {
         /// JSON, as plan.approved
         file: PathBuf,
@@ -31,8 +33,10 @@ pub enum Command {
         live: bool,
     },
     /// What each objective on each channel becomes on each platform, or what to use instead
+    #[command(after_help = super::help::PLAN_OFFERS)]
     Offers(super::offers::Offers),
     /// Check a plan and publish it as plan.approved
+    #[command(after_help = super::help::PLAN_PUBLISH)]
     Publish {
         /// JSON, as plan.approved
         file: PathBuf,

@@ -14,11 +14,13 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub enum Command {
     /// Take in a tenant's document (tenant.onboarded), as onboarding sends it
+    #[command(after_help = super::help::TENANT_APPLY)]
     Apply {
         /// JSON
         file: PathBuf,
     },
     /// List the tenants
+    #[command(after_help = super::help::TENANT_LIST)]
     List,
 }
 

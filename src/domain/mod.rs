@@ -6,6 +6,7 @@
 
 pub mod budget;
 pub mod catalog;
+pub mod decision;
 pub mod diff;
 pub mod error;
 pub mod gate;

@@ -98,6 +98,10 @@ impl Compose for Composer {
         let topic = "execution.touchpoint";
         let id = event_id(&[topic, &fact.tenant_id, &fact.plan_version, &number, state]);
         let (platform, logical_campaign_key) = fact.leg.clone().unzip();
+        let (resolution, by, why) = match fact.resolution.clone() {
+            Some((resolution, by, why)) => (Some(resolution), Some(by), Some(why)),
+            None => (None, None, None),
+        };
         let data = Touchpoint {
             tenant_id: fact.tenant_id.clone(),
             plan_id: fact.plan_id.clone(),
@@ -108,6 +112,10 @@ impl Compose for Composer {
             what_to_do: fact.what_to_do.clone(),
             platform,
             logical_campaign_key,
+            payload_hash: Some(fact.payload_hash.clone()),
+            resolution,
+            resolved_by: by.flatten().map(|by| text(&by, 400)),
+            reason: why.flatten().map(|why| text(&why, 2000)),
         };
         let trace = crate::telemetry::traceparent().or_else(|| fact.traceparent.clone());
         message(topic, (&fact.tenant_id, &fact.plan_id), id, &data, trace)
@@ -163,6 +171,11 @@ impl Compose for Composer {
             }
         })
     }
+}
+
+/// What a person wrote, as an event's schema allows it.
+fn text(words: &str, most: usize) -> String {
+    words.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 fn campaign_event(execution: &ExecutionRow, leg: &LegFact) -> CampaignEvent {

@@ -3,6 +3,7 @@
 //!
 //! Must not call HTTP, and must not lose or skip a message: while the database is away it waits.
 
+use super::compose::Composer;
 use super::poke::Pokes;
 use crate::bus::consumer::{Delivery, Subscription};
 use crate::clock::SharedClock;
@@ -10,13 +11,15 @@ use crate::domain::plan::Plan;
 use crate::domain::tenant::Tenant;
 use crate::store::audit::{Entry, Record};
 use crate::store::commands::Accepted;
-use crate::store::intake::{Decided, Decision, NewPlan, Taken};
+use crate::store::decide::{Decided, Decision};
+use crate::store::intake::{NewPlan, Taken};
 use crate::store::outbox::{Body, Message};
 use crate::store::{Store, StoreError};
 use crate::wire::command::LaunchCommand;
 use crate::wire::control::{self, Approval, Choice, Control};
 use crate::wire::{self, Envelope, Invalid};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -128,7 +131,7 @@ impl Intake {
         if plans.len() < 2 {
             return 0;
         }
-        match self.store.take_plans(&plans).await {
+        match self.store.take_plans(&Composer, &plans).await {
             Ok(taken) if !taken.iter().any(|t| matches!(t, Taken::OtherPlan { .. })) => {
                 tracing::info!(plans = taken.len(), "plans taken in together");
                 self.pokes.gate.notify_one();
@@ -171,7 +174,10 @@ impl Intake {
             force: Some(reason.to_owned()),
             ..self.new_plan(plan, envelope, None)
         };
-        let mut taken = self.store.take_plans(std::slice::from_ref(&new)).await?;
+        let mut taken = self
+            .store
+            .take_plans(&Composer, std::slice::from_ref(&new))
+            .await?;
         self.pokes.gate.notify_one();
         Ok(taken.pop())
     }
@@ -242,7 +248,10 @@ impl Intake {
         let plan = wire::plan::parse(&envelope.data)?;
         let trace = crate::telemetry::traceparent();
         let new = self.new_plan(&plan, envelope, trace.as_deref());
-        let mut taken = self.store.take_plans(std::slice::from_ref(&new)).await?;
+        let mut taken = self
+            .store
+            .take_plans(&Composer, std::slice::from_ref(&new))
+            .await?;
         let Some(taken) = taken.pop() else { return Ok(()) };
         tracing::info!(plan_version = %plan.plan_version, tenant = %plan.tenant_id, taken = ?taken, "plan taken in");
         match taken {
@@ -284,36 +293,36 @@ impl Intake {
 
     async fn approval(&self, envelope: &Envelope) -> Result<(), NotTaken> {
         let approval: Approval = control::parse("execution.approval", &envelope.data)?;
-        let decided = self
-            .store
-            .decide(&Decision {
-                tenant_id: approval.tenant_id.clone(),
-                plan_id: Some(approval.plan_id.clone()),
-                plan_version: approval.plan_version.clone(),
-                approve: approval.decision == Choice::Approve,
-                by: approval.by.clone(),
-                reason: approval.reason.clone(),
-                via: "message",
-                now: self.clock.stamp(),
-            })
-            .await?;
-        match decided {
-            Some(Decided::Recorded) => {
+        let decision = Decision {
+            tenant_id: approval.tenant_id.clone(),
+            plan_id: Some(approval.plan_id.clone()),
+            plan_version: approval.plan_version.clone(),
+            approve: approval.decision == Choice::Approve,
+            by: approval.by.clone(),
+            reason: approval.reason.clone(),
+            shown: approval.payload_hash.clone(),
+            decided_at: approval.at.parse().ok(),
+            via: "message",
+            now: self.clock.stamp(),
+            compose: Arc::new(Composer),
+        };
+        match self.store.decide(&decision).await? {
+            Some(Decided::Recorded { .. }) => {
                 self.pokes.gate.notify_one();
+                self.pokes.relay.notify_one();
                 Ok(())
             }
-            Some(Decided::TooLate { gate }) => {
-                tracing::info!(
-                    plan_version = approval.plan_version,
-                    gate,
-                    "a decision came too late to matter"
-                );
+            Some(Decided::Already { why }) => {
+                tracing::info!(plan_version = approval.plan_version, why, "a decision changes nothing");
                 Ok(())
             }
+            // Somebody believes to have decided: it must not go unseen.
+            Some(Decided::Refused { why }) => Err(vec![Invalid::at("/decision", why)].into()),
             None => Err(vec![Invalid::at(
                 "/plan_version",
                 format!(
-                    "there is no plan version {} of {} to decide on",
+                    "there is no plan version {} of {} to decide on: a decision is about what was shown; when the plan has come, \
+                     redrive this letter or decide anew",
                     approval.plan_version, approval.tenant_id
                 ),
             )]

@@ -7,7 +7,7 @@
 use super::gate::GateJob;
 use super::moves::{self, Compose, ExecutionRow, LegRow, Moves};
 use super::withdraw::{self, Queued};
-use super::{Conn, StoreError, parse_json, parse_text, refused, to_json};
+use super::{Conn, StoreError, parse_json, parse_text, refused, to_json, touchpoints};
 use crate::domain::ids::campaign_name;
 use crate::domain::saga::{Amendment, CommandKind, Direction, LegState, Saga};
 use crate::domain::spec::LegSpec;
@@ -128,6 +128,7 @@ pub(crate) async fn amend(
     let effects = execution.saga.amended();
     moves.note(conn, compose, (0, execution), None, &effects).await?;
     moves.write(conn, compose, &executions).await?;
+    touchpoints::left(conn, compose, job.execution_id).await?;
     Ok(Came::Applied {
         legs: changes.change.len() + changes.leave.len() + changes.join.len(),
     })
@@ -216,6 +217,7 @@ pub(crate) async fn supersede(
         let taken: HashSet<usize> = heirs.iter().flatten().copied().collect();
         give_up(conn, compose, older, (&mut old, &taken), job.execution_id).await?;
     }
+    touchpoints::superseded(conn, compose, older_id, &new.plan_version).await?;
     Ok(Came::Applied { legs: legs.len() })
 }
 

@@ -4,6 +4,7 @@ use super::amend;
 use super::audit::{Entry, Record};
 use super::intake::drop_amendment;
 use super::moves::{self, Compose, Moves};
+use super::touchpoints::{Scope, Settling};
 use super::withdraw::{self, Queued};
 use super::{Store, StoreError, audit, commit, refused, touchpoints};
 use serde_json::json;
@@ -104,7 +105,12 @@ impl Store {
             (Verb::Rollback, _) if launched => {
                 // A payload that waits for the gate is never applied.
                 drop_amendment(&mut tx, id).await?;
-                self::turn(&mut tx, id, request, &reach).await?
+                let turned = self::turn(&mut tx, id, request, &reach).await?;
+                if amendment_waits && matches!(turned, Ordered::Nothing { .. }) {
+                    Ordered::Done { messages: 0 }
+                } else {
+                    turned
+                }
             }
             (Verb::Cancel, _) if amendment_waits => {
                 drop_amendment(&mut tx, id).await?;
@@ -140,6 +146,12 @@ impl Store {
             }
             (_, ordered) => ordered,
         };
+        if let Ordered::Done { .. } = ordered {
+            let mut ids = vec![id];
+            // What a launched version gives up, the older one gets back.
+            ids.extend(reach.older.filter(|_| launched));
+            pointless(&mut tx, request, (&ids, launched)).await?;
+        }
         let record = Record {
             tenant_id: request.tenant_id.clone(),
             entry: Entry {
@@ -155,6 +167,33 @@ impl Store {
         commit(tx, "control").await?;
         Ok(ordered)
     }
+}
+
+/// What nobody has to do any more after this.
+async fn pointless(
+    conn: &mut super::Conn,
+    request: &Request,
+    (ids, launched): (&[i64], bool),
+) -> Result<(), StoreError> {
+    let (scope, how) = match (request.verb, launched) {
+        (Verb::Resume | Verb::Retry, _) => return Ok(()),
+        (Verb::Rollback, true) => (Scope::AllButStuck, "rolled_back"),
+        (Verb::Rollback, false) => (Scope::All, "rolled_back"),
+        (Verb::Cancel, true) => (Scope::Payload, "cancelled"),
+        (Verb::Cancel, false) => (Scope::All, "cancelled"),
+    };
+    let mut settling = Settling {
+        executions: ids.get(..1).unwrap_or_default(),
+        scope,
+        how,
+        by: &request.by,
+        reason: Some(&request.reason),
+    };
+    let compose = request.compose.as_ref();
+    touchpoints::settle(conn, compose, &settling).await?;
+    settling.executions = ids;
+    settling.scope = Scope::GoneLegs;
+    touchpoints::settle(conn, compose, &settling).await.map(drop)
 }
 
 async fn set_gate(conn: &mut super::Conn, id: i64, to: Option<&str>) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use super::amend::{self, Came};
 use super::audit::{Entry, Record};
 use super::moves::{Compose, ExecutionRow, Moves};
 use super::outbox::{self, Message};
+use super::touchpoints::{Scope, Settling};
 use super::withdraw::{self, Queued};
 use super::{Conn, Store, StoreError, audit, commit, parse_text, refused, to_json, touchpoints};
 use crate::domain::gate::{Check, Outcome};
@@ -49,7 +50,7 @@ pub enum GateResult {
         blocked: bool,
         /// When to ask again.
         again_in: Duration,
-        /// `execution.blocked`, `execution.touchpoint`.
+        /// `execution.blocked`.
         messages: Vec<Message>,
         /// A launch approval is needed: what a person is asked to do.
         ask: Option<String>,
@@ -94,8 +95,10 @@ impl Store {
              FROM due WHERE e.id = due.id
              RETURNING e.id, e.gate_token, e.tenant_id, e.plan_version, e.payload, e.payload_hash, e.traceparent,
                  EXISTS (SELECT FROM tenant t WHERE t.tenant_id = e.tenant_id AND t.first_launch_at IS NOT NULL) AS launched,
-                 (SELECT p.resolved_by FROM touchpoint p WHERE p.execution_id = e.id AND p.kind = 'launch_approval'
-                     AND p.payload_hash = e.payload_hash AND p.resolution = 'approve' LIMIT 1) AS approved_by,
+                 (SELECT CASE p.resolution WHEN 'approve' THEN coalesce(p.resolved_by, '') END FROM touchpoint p
+                  WHERE p.execution_id = e.id AND p.kind = 'launch_approval' AND p.payload_hash = e.payload_hash
+                    AND p.resolution IN ('approve', 'reject')
+                  ORDER BY p.resolved_at DESC, p.id DESC LIMIT 1) AS approved_by,
                  CASE WHEN e.saga IS NOT NULL THEN e.applied_payload
                       WHEN e.payload ->> 'supersedes' IS NOT NULL THEN (
                           SELECT o.applied_payload FROM execution o
@@ -177,8 +180,11 @@ impl Store {
         let mut notes = Vec::new();
         match result {
             GateResult::Closed { messages, ask, .. } => {
-                if let Some(what_to_do) = ask {
-                    ask_for_approval(&mut tx, job, &what_to_do).await?;
+                match ask {
+                    Some(ask) => {
+                        touchpoints::ask_for_approval(&mut tx, compose, job.execution_id, ask).await?;
+                    }
+                    None => not_needed(&mut tx, compose, job).await?,
                 }
                 outbox::put(&mut tx, &messages).await?;
             }
@@ -186,6 +192,7 @@ impl Store {
                 notes = stripped;
                 came = enter(&mut tx, compose, (job, older), saga, (&legs, &queued)).await?;
                 settle_gate(&mut tx, job, &came).await?;
+                not_needed(&mut tx, compose, job).await?;
             }
         }
         let gate = match came {
@@ -256,6 +263,18 @@ impl Store {
     }
 }
 
+/// Nobody has to approve it (any more): another launch of the tenant came first, or the policy is another.
+async fn not_needed(conn: &mut Conn, compose: &dyn Compose, job: &GateJob) -> Result<(), StoreError> {
+    let settling = Settling {
+        executions: &[job.execution_id],
+        scope: Scope::Approval,
+        how: "not_needed",
+        by: "service",
+        reason: Some("the tenant's policy does not ask for it now"),
+    };
+    touchpoints::settle(conn, compose, &settling).await.map(drop)
+}
+
 /// No gate opens for a tenant that was paused while it was asked: it is asked again when the pause is over.
 async fn may_open(conn: &mut Conn, tenant: &str) -> Result<bool, StoreError> {
     sqlx::query_scalar("-- gate.may_open\nSELECT tenant_may_send($1)")
@@ -311,21 +330,6 @@ async fn record_checks(conn: &mut Conn, execution_id: i64, checks: &[Check]) -> 
     .await
     .map_err(refused("gate.checks_kept"))?;
     Ok(changed > 0 || gone.rows_affected() > 0)
-}
-
-async fn ask_for_approval(conn: &mut Conn, job: &GateJob, what_to_do: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "-- gate.ask
-         INSERT INTO touchpoint (execution_id, kind, payload_hash, what_to_do) VALUES ($1, 'launch_approval', $2, $3)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(job.execution_id)
-    .bind(&job.payload_hash)
-    .bind(what_to_do)
-    .execute(conn)
-    .await
-    .map_err(refused("gate.ask"))?;
-    Ok(())
 }
 
 /// Locks the commands of what an opening gate may change: its own execution, launched before, and the older version that it

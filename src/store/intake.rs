@@ -3,8 +3,10 @@
 //! Must not validate (wire did) and must not drop anything: what cannot be read becomes a dead letter.
 
 use super::audit::{Entry, Record};
+use super::moves::Compose;
 use super::outbox::{self, Message};
-use super::{Conn, Store, StoreError, audit, commit, parse_json, refused};
+use super::touchpoints::{Scope, Settling};
+use super::{Conn, Store, StoreError, audit, commit, parse_json, refused, touchpoints};
 use crate::domain::saga::{Direction, Saga};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -84,7 +86,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; nothing was changed, and the messages must come again (one by one, if one of them is refused).
-    pub async fn take_plans(&self, plans: &[NewPlan]) -> Result<Vec<Taken>, StoreError> {
+    pub async fn take_plans(
+        &self,
+        compose: &dyn Compose,
+        plans: &[NewPlan],
+    ) -> Result<Vec<Taken>, StoreError> {
         let mut tx = self.begin().await?;
         // In one order, so that two instances cannot wait for each other's rows.
         let mut order: Vec<usize> = (0..plans.len()).collect();
@@ -95,7 +101,7 @@ impl Store {
             let (Some(plan), Some(place)) = (plans.get(i), taken.get_mut(i)) else {
                 continue;
             };
-            let (outcome, record) = take(&mut tx, plan).await?;
+            let (outcome, record) = take(&mut tx, compose, plan).await?;
             *place = Some(outcome);
             records.push(record);
         }
@@ -113,67 +119,9 @@ impl Store {
         outbox::put(&mut tx, &[message]).await?;
         commit(tx, "intake.dead_letter").await
     }
-
-    /// A person's decision on a launch. `None`: there is no such execution.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn decide(&self, decision: &Decision) -> Result<Option<Decided>, StoreError> {
-        let mut tx = self.begin().await?;
-        let row = sqlx::query(
-            "-- intake.decide_on
-             SELECT id, payload_hash, gate, saga IS NOT NULL AS launched FROM execution
-             WHERE tenant_id = $1 AND plan_version = $2 AND ($3::text IS NULL OR plan_id = $3) FOR UPDATE",
-        )
-        .bind(&decision.tenant_id)
-        .bind(&decision.plan_version)
-        .bind(&decision.plan_id)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(refused("intake.decide_on"))?;
-        let Some(row) = row else { return Ok(None) };
-        let (execution_id, gate): (i64, String) = (row.get("id"), row.get("gate"));
-        if gate == "open" || gate == "cancelled" {
-            return Ok(Some(Decided::TooLate { gate }));
-        }
-        let resolution = if decision.approve { "approve" } else { "reject" };
-        sqlx::query(
-            "-- intake.decide
-             WITH open AS (
-                 UPDATE touchpoint SET resolved_at = clock_timestamp(), resolution = $2, resolved_by = $3, reason = $4
-                 WHERE execution_id = $1 AND kind = 'launch_approval' AND resolved_at IS NULL RETURNING id)
-             INSERT INTO touchpoint (execution_id, kind, payload_hash, what_to_do, resolved_at, resolution, resolved_by, reason)
-             SELECT $1, 'launch_approval', $5, '', clock_timestamp(), $2, $3, $4 WHERE NOT EXISTS (SELECT FROM open)",
-        )
-        .bind(execution_id)
-        .bind(resolution)
-        .bind(&decision.by)
-        .bind(&decision.reason)
-        .bind(row.get::<String, _>("payload_hash"))
-        .execute(&mut *tx)
-        .await
-        .map_err(refused("intake.decide"))?;
-        sqlx::query(
-            "-- intake.decided_gate
-             UPDATE execution SET gate_at = clock_timestamp(), gate = CASE WHEN $2 THEN gate ELSE 'cancelled' END
-             WHERE id = $1",
-        )
-        .bind(execution_id)
-        .bind(decision.approve)
-        .execute(&mut *tx)
-        .await
-        .map_err(refused("intake.decided_gate"))?;
-        if !decision.approve && row.get::<bool, _>("launched") {
-            // What is launched stays as it is; only the amendment is refused.
-            drop_amendment(&mut tx, execution_id).await?;
-        }
-        audit::append(&mut tx, &[decision.record(resolution)]).await?;
-        commit(tx, "intake.decide").await?;
-        Ok(Some(Decided::Recorded))
-    }
 }
 
-/// Forgets a payload that was not applied: the one in force is in force.
+/// Forgets a payload that was not applied: the one in force is in force. What was asked about it is the caller's to resolve.
 pub(crate) async fn drop_amendment(conn: &mut Conn, execution_id: i64) -> Result<(), StoreError> {
     sqlx::query(
         "-- intake.drop_amendment
@@ -184,71 +132,13 @@ pub(crate) async fn drop_amendment(conn: &mut Conn, execution_id: i64) -> Result
          WHERE id = $1 AND saga IS NOT NULL",
     )
     .bind(execution_id)
-    .execute(&mut *conn)
-    .await
-    .map_err(refused("intake.drop_amendment"))?;
-    sqlx::query(
-        "-- intake.drop_touchpoints
-         UPDATE touchpoint SET resolved_at = clock_timestamp(), resolution = 'superseded'
-         WHERE execution_id = $1 AND kind = 'launch_approval' AND resolved_at IS NULL",
-    )
-    .bind(execution_id)
     .execute(conn)
     .await
-    .map_err(refused("intake.drop_touchpoints"))?;
+    .map_err(refused("intake.drop_amendment"))?;
     Ok(())
 }
 
-/// A person's decision on a launch.
-#[derive(Debug, Clone)]
-pub struct Decision {
-    /// The tenant.
-    pub tenant_id: String,
-    /// The plan, where it is named.
-    pub plan_id: Option<String>,
-    /// The version.
-    pub plan_version: String,
-    /// Yes or no.
-    pub approve: bool,
-    /// Who.
-    pub by: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// How it came: `cli` or `message`.
-    pub via: &'static str,
-    /// RFC 3339: now.
-    pub now: String,
-}
-
-impl Decision {
-    fn record(&self, resolution: &str) -> Record {
-        Record {
-            tenant_id: self.tenant_id.clone(),
-            entry: Entry {
-                at: self.now.clone(),
-                actor: format!("{}:{}", self.via, self.by),
-                action: format!("launch.{resolution}"),
-                plan_version: Some(self.plan_version.clone()),
-                leg: None,
-                detail: json!({ "reason": self.reason }),
-            },
-        }
-    }
-}
-
-/// What became of a decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decided {
-    /// Written down; the gate is asked again.
-    Recorded,
-    /// The gate is open or cancelled already.
-    TooLate {
-        /// Which.
-        gate: String,
-    },
-}
-
-async fn take(conn: &mut Conn, plan: &NewPlan) -> Result<(Taken, Record), StoreError> {
+async fn take(conn: &mut Conn, compose: &dyn Compose, plan: &NewPlan) -> Result<(Taken, Record), StoreError> {
     let key = format!(
         "{}/{}@{}#{}",
         plan.tenant_id,
@@ -269,7 +159,7 @@ async fn take(conn: &mut Conn, plan: &NewPlan) -> Result<(Taken, Record), StoreE
     .map_err(refused("intake.existing"))?;
     let taken = match existing {
         None => insert(conn, plan).await?,
-        Some(row) => meet(conn, plan, &row).await?,
+        Some(row) => meet(conn, compose, plan, &row).await?,
     };
     let record = Record {
         tenant_id: plan.tenant_id.clone(),
@@ -289,7 +179,12 @@ async fn take(conn: &mut Conn, plan: &NewPlan) -> Result<(Taken, Record), StoreE
 }
 
 /// Notes that a message came; how many times it has by now.
-async fn inbox(conn: &mut Conn, topic: &str, key: &str, event_id: Option<&str>) -> Result<i64, StoreError> {
+pub(crate) async fn inbox(
+    conn: &mut Conn,
+    topic: &str,
+    key: &str,
+    event_id: Option<&str>,
+) -> Result<i64, StoreError> {
     sqlx::query_scalar(
         "-- intake.inbox
          INSERT INTO inbox (topic, business_key, event_id) VALUES ($1, $2, $3)
@@ -326,7 +221,12 @@ async fn insert(conn: &mut Conn, plan: &NewPlan) -> Result<Taken, StoreError> {
 }
 
 /// The version is known already.
-async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> Result<Taken, StoreError> {
+async fn meet(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    plan: &NewPlan,
+    row: &sqlx::postgres::PgRow,
+) -> Result<Taken, StoreError> {
     let id: i64 = row.get("id");
     let plan_id: String = row.get("plan_id");
     let ours: DateTime<Utc> = row.get("approved_at");
@@ -361,7 +261,7 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
     sqlx::query(
         "-- intake.amend
          UPDATE execution SET payload = $2, payload_hash = $3, approved_at = $4, approved_by = $5, gate = 'pending',
-                gate_at = clock_timestamp(), gate_token = gate_token + 1, gate_lease = NULL
+                gate_at = clock_timestamp(), gate_token = gate_token + 1, gate_lease = NULL, amended_at = clock_timestamp()
          WHERE id = $1",
     )
     .bind(id)
@@ -373,15 +273,14 @@ async fn meet(conn: &mut Conn, plan: &NewPlan, row: &sqlx::postgres::PgRow) -> R
     .execute(&mut *conn)
     .await
     .map_err(refused("intake.amend"))?;
-    sqlx::query(
-        "-- intake.amend_touchpoints
-         UPDATE touchpoint SET resolved_at = clock_timestamp(), resolution = 'superseded'
-         WHERE execution_id = $1 AND resolved_at IS NULL",
-    )
-    .bind(id)
-    .execute(conn)
-    .await
-    .map_err(refused("intake.amend_touchpoints"))?;
+    let settling = Settling {
+        executions: &[id],
+        scope: Scope::Payload,
+        how: "amended",
+        by: &plan.approved_by,
+        reason: Some("another payload was approved"),
+    };
+    touchpoints::settle(conn, compose, &settling).await?;
     Ok(Taken::Amended)
 }
 

@@ -13,6 +13,7 @@ mod amend;
 pub mod audit;
 pub mod commands;
 pub mod control;
+pub mod decide;
 pub mod ga4;
 pub mod gate;
 pub mod intake;

@@ -151,6 +151,7 @@ impl Store {
         .await
         .map_err(refused("pause.go_on"))?;
         command(&mut tx, compose, &back, CommandKind::Release).await?;
+        ask_gates(&mut tx, &switch.tenant_id).await?;
         let detail = json!({ "reason": switch.reason, "legs_to_switch_on": back.len() });
         self.end(tx, switch, "tenant.unpaused", detail, back.len()).await
     }
@@ -215,6 +216,21 @@ impl Store {
             })
             .collect())
     }
+}
+
+/// What waited at the gate is asked at once: a look that the pause cut short keeps its lease otherwise. That look, if it goes
+/// on, is void. (What somebody holds locked is being decided on this moment; waiting for it here would be out of turn.)
+async fn ask_gates(conn: &mut Conn, tenant: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- pause.ask_gates
+         UPDATE execution SET gate_at = clock_timestamp(), gate_lease = NULL, gate_token = gate_token + 1 WHERE id IN (
+             SELECT id FROM execution WHERE tenant_id = $1 AND gate IN ('pending', 'blocked') FOR UPDATE SKIP LOCKED)",
+    )
+    .bind(tenant)
+    .execute(conn)
+    .await
+    .map_err(refused("pause.ask_gates"))?;
+    Ok(())
 }
 
 /// Nobody commits intents for this tenant until this transaction ends: see `tenant_may_send`.

@@ -31,6 +31,40 @@ pub struct TouchpointFact {
     pub resolved: bool,
     /// The leg it is about, if it is about one: platform and key.
     pub leg: Option<(String, String)>,
+    /// What it is about: a decision can name it.
+    pub payload_hash: String,
+    /// How it was resolved, by whom, and why.
+    pub resolution: Option<(String, Option<String>, Option<String>)>,
+}
+
+/// Which of an execution's open touchpoints are resolved by what happened to the whole of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The question whether it may be launched.
+    Approval,
+    /// What was asked about a payload at the gate.
+    Payload,
+    /// All of it but what a person must undo by hand: it goes back.
+    AllButStuck,
+    /// All of it: nothing was launched, and nothing will be.
+    All,
+    /// What was asked about legs that are gone or another version's by now.
+    GoneLegs,
+}
+
+/// Open touchpoints that something makes pointless, or answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settling<'a> {
+    /// Whose.
+    pub(crate) executions: &'a [i64],
+    /// Which.
+    pub(crate) scope: Scope,
+    /// `approve`, `reject`, `amended`, `cancelled`, `rolled_back`, `superseded`, `not_needed`.
+    pub(crate) how: &'a str,
+    /// Who.
+    pub(crate) by: &'a str,
+    /// Why.
+    pub(crate) reason: Option<&'a str>,
 }
 
 /// A person is asked to do something.
@@ -102,6 +136,112 @@ pub(crate) async fn follow_gate(
     outbox::put(conn, &messages).await
 }
 
+/// A person is asked to allow the launch, once.
+pub(crate) async fn ask_for_approval(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    execution_id: i64,
+    what_to_do: String,
+) -> Result<(), StoreError> {
+    let opening = Opening {
+        execution_id: Some(execution_id),
+        leg_id: None,
+        kind: Kind::LaunchApproval,
+        what_to_do,
+    };
+    let message = open(conn, compose, &opening).await?;
+    outbox::put(conn, message.as_slice()).await
+}
+
+/// Resolves what is open of these executions in this scope, and tells it; how many there were.
+pub(crate) async fn settle(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    settling: &Settling<'_>,
+) -> Result<usize, StoreError> {
+    let kinds: Vec<&str> = match settling.scope {
+        Scope::Approval => vec![Kind::LaunchApproval.as_str()],
+        Scope::Payload => vec![Kind::LaunchApproval.as_str(), Kind::MissingAsset.as_str()],
+        Scope::AllButStuck => {
+            let stuck = |k: &&Kind| **k != Kind::Stuck;
+            Kind::ALL.iter().filter(stuck).map(|k| k.as_str()).collect()
+        }
+        Scope::All | Scope::GoneLegs => Kind::ALL.iter().map(|k| k.as_str()).collect(),
+    };
+    let place = match settling.scope {
+        Scope::Approval | Scope::Payload => "gate",
+        Scope::AllButStuck | Scope::All => "all",
+        Scope::GoneLegs => "gone",
+    };
+    let rows = sqlx::query(
+        "-- touchpoints.settle
+         WITH settled AS (
+             UPDATE touchpoint t SET resolved_at = clock_timestamp(), resolution = $4, resolved_by = $5, reason = $6
+             WHERE t.execution_id = ANY($1) AND t.kind = ANY($2) AND t.resolved_at IS NULL AND CASE $3
+                 WHEN 'gate' THEN t.leg_id IS NULL
+                 WHEN 'gone' THEN EXISTS (SELECT FROM leg l WHERE l.id = t.leg_id
+                                          AND l.state IN ('undone', 'retired', 'superseded'))
+                 ELSE true END
+             RETURNING t.*)
+         SELECT s.id AS touchpoint, s.kind, s.what_to_do, s.payload_hash, s.resolution, s.resolved_by, s.reason,
+                e.tenant_id, e.plan_id, e.plan_version, e.traceparent, l.platform, l.logical_campaign_key
+         FROM settled s JOIN execution e ON e.id = s.execution_id LEFT JOIN leg l ON l.id = s.leg_id ORDER BY s.id",
+    )
+    .bind(settling.executions)
+    .bind(kinds)
+    .bind(place)
+    .bind(settling.how)
+    .bind(settling.by)
+    .bind(settling.reason.filter(|reason| !reason.is_empty()))
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(refused("touchpoints.settle"))?;
+    let messages: Vec<Message> = rows
+        .iter()
+        .map(|row| compose.touchpoint(&resolved(row)))
+        .collect();
+    outbox::put(conn, &messages).await?;
+    Ok(messages.len())
+}
+
+/// What people were asked about an older version is asked no more; its legs that are still being switched off report by
+/// themselves.
+pub(crate) async fn superseded(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    older_id: i64,
+    newer: &str,
+) -> Result<(), StoreError> {
+    let why = format!("{newer} has taken its place");
+    for scope in [Scope::Payload, Scope::GoneLegs] {
+        let settling = Settling {
+            executions: &[older_id],
+            scope,
+            how: "superseded",
+            by: "service",
+            reason: Some(&why),
+        };
+        settle(conn, compose, &settling).await?;
+    }
+    Ok(())
+}
+
+/// Nor about legs that an amended plan no longer has.
+pub(crate) async fn left(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    execution_id: i64,
+) -> Result<(), StoreError> {
+    let settling = Settling {
+        executions: &[execution_id],
+        scope: Scope::GoneLegs,
+        how: "retired",
+        by: "service",
+        reason: Some("the amended plan no longer has it"),
+    };
+    settle(conn, compose, &settling).await.map(drop)
+}
+
 /// Opens a touchpoint; if it is open already, only what is asked is brought up to date. The message, if it is new.
 async fn open(
     conn: &mut Conn,
@@ -165,9 +305,9 @@ async fn resolve_by(
              UPDATE touchpoint t SET resolved_at = clock_timestamp(), resolution = n.how, resolved_by = 'service'
              FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (leg_id, kind, how)
              WHERE t.leg_id = n.leg_id AND t.kind = n.kind AND t.resolved_at IS NULL
-             RETURNING t.id, t.execution_id, t.leg_id, t.kind, t.what_to_do)
-         SELECT s.id AS touchpoint, s.kind, s.what_to_do, e.tenant_id, e.plan_id, e.plan_version, e.traceparent,
-                l.platform, l.logical_campaign_key
+             RETURNING t.*)
+         SELECT s.id AS touchpoint, s.kind, s.what_to_do, s.payload_hash, s.resolution, s.resolved_by, s.reason,
+                e.tenant_id, e.plan_id, e.plan_version, e.traceparent, l.platform, l.logical_campaign_key
          FROM settled s JOIN execution e ON e.id = s.execution_id LEFT JOIN leg l ON l.id = s.leg_id ORDER BY s.id",
     )
     .bind(legs)
@@ -193,8 +333,9 @@ async fn appeared(
          WITH settled AS (
              UPDATE touchpoint SET resolved_at = clock_timestamp(), resolution = 'appeared', resolved_by = 'service'
              WHERE execution_id = $1 AND kind = 'missing_asset' AND leg_id IS NULL AND resolved_at IS NULL
-             RETURNING id, kind, what_to_do)
-         SELECT s.id AS touchpoint, s.kind, s.what_to_do, e.tenant_id, e.plan_id, e.plan_version, e.traceparent,
+             RETURNING *)
+         SELECT s.id AS touchpoint, s.kind, s.what_to_do, s.payload_hash, s.resolution, s.resolved_by, s.reason,
+                e.tenant_id, e.plan_id, e.plan_version, e.traceparent,
                 NULL::text AS platform, NULL::text AS logical_campaign_key
          FROM settled s, execution e WHERE e.id = $1",
     )
@@ -231,6 +372,9 @@ fn resolved(row: &sqlx::postgres::PgRow) -> TouchpointFact {
         kind: row.get("kind"),
         what_to_do: row.get("what_to_do"),
         resolved: true,
+        resolution: row
+            .get::<Option<String>, _>("resolution")
+            .map(|how| (how, row.get("resolved_by"), row.get("reason"))),
         ..fact(row)
     }
 }
@@ -247,5 +391,7 @@ fn fact(row: &sqlx::postgres::PgRow) -> TouchpointFact {
         what_to_do: String::new(),
         resolved: false,
         leg: leg.0.zip(leg.1),
+        payload_hash: row.get("payload_hash"),
+        resolution: None,
     }
 }

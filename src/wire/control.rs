@@ -23,6 +23,9 @@ pub struct Approval {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of the payload that the person was shown (`execution.touchpoint` names it): it counts for no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_hash: Option<String>,
 }
 
 /// A decision.

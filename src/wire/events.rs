@@ -192,6 +192,18 @@ pub struct Touchpoint {
     /// The leg's key, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logical_campaign_key: Option<String>,
+    /// Of the payload that it is about: an `execution.approval` that says it counts for no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_hash: Option<String>,
+    /// How it was resolved: `approve`, `reject`, `got_through`, `appeared`, `amended`, `cancelled`, `rolled_back` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_by: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// `execution.escalated`.

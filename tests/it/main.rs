@@ -13,6 +13,7 @@ mod hostile;
 mod kill;
 mod never_twice;
 mod pause;
+mod people;
 mod quota;
 mod readme;
 mod role;

@@ -13,14 +13,16 @@ use crate::domain::saga::LegState;
 use crate::domain::tenant::Tenant;
 use crate::outbound::Outbound;
 use crate::platform;
+use crate::service::compose::Composer;
 use crate::service::intake::tenant_record;
 use crate::store::audit::Entry;
-use crate::store::intake::Decision;
+use crate::store::decide::Decision;
 use crate::wiring::{Wiring, roles};
 use chrono::{DateTime, Duration as Days, SecondsFormat, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use world::World;
@@ -130,8 +132,11 @@ async fn tell(show: &Show<'_>, world: &World) -> Result<(), Failure> {
         approve: true,
         by: "demo".to_owned(),
         reason: Some("looks good".to_owned()),
+        shown: None,
+        decided_at: None,
         via: "cli",
         now: wiring.clock.stamp(),
+        compose: Arc::new(Composer),
     };
     wiring.store.decide(&decision).await?;
     wiring.pokes.gate.notify_one();

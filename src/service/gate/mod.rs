@@ -246,9 +246,6 @@ impl Gatekeeper {
         if blocked {
             messages.push(publish::blocked_message(job, plan, checks));
         }
-        if let Some(what_to_do) = &ask {
-            messages.push(publish::approval_message(job, plan, what_to_do));
-        }
         let again_in = if blocked {
             self.config.recheck
         } else {

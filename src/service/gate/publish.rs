@@ -8,7 +8,7 @@ use crate::service::compose::message;
 use crate::store::gate::GateJob;
 use crate::store::outbox::Message;
 use crate::wire;
-use crate::wire::events::{Blocked, CheckOut, Touchpoint};
+use crate::wire::events::{Blocked, CheckOut};
 
 pub(super) fn blocked_message(job: &GateJob, plan: &Plan, checks: &[Check]) -> Message {
     let data = Blocked {
@@ -37,35 +37,6 @@ pub(super) fn blocked_message(job: &GateJob, plan: &Plan, checks: &[Check]) -> M
     let place = (plan.tenant_id.as_str(), plan.plan_id.as_str());
     message(
         "execution.blocked",
-        place,
-        id,
-        &data,
-        crate::telemetry::traceparent(),
-    )
-}
-
-pub(super) fn approval_message(job: &GateJob, plan: &Plan, what_to_do: &str) -> Message {
-    let id = wire::event_id(&[
-        "execution.touchpoint",
-        &job.tenant_id,
-        &job.plan_version,
-        &job.payload_hash,
-        "launch_approval",
-    ]);
-    let data = Touchpoint {
-        tenant_id: plan.tenant_id.to_string(),
-        plan_id: plan.plan_id.to_string(),
-        plan_version: plan.plan_version.to_string(),
-        touchpoint_id: id.clone(),
-        kind: "launch_approval".to_owned(),
-        state: "opened".to_owned(),
-        what_to_do: what_to_do.to_owned(),
-        platform: None,
-        logical_campaign_key: None,
-    };
-    let place = (plan.tenant_id.as_str(), plan.plan_id.as_str());
-    message(
-        "execution.touchpoint",
         place,
         id,
         &data,

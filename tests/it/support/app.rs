@@ -7,8 +7,9 @@ use campaign_execution::bus::consumer::Delivery;
 use campaign_execution::config::{self, Config};
 use campaign_execution::platform::{self, Platform};
 use campaign_execution::sandbox::{self, Options, Running};
+use campaign_execution::service::compose::Composer;
 use campaign_execution::service::worker::Worker;
-use campaign_execution::store::intake::Decision;
+use campaign_execution::store::decide::Decision;
 use campaign_execution::store::outbox::{Body, Queued};
 use campaign_execution::wire::{self, schema};
 use campaign_execution::wiring::Wiring;
@@ -173,8 +174,11 @@ impl App {
             approve: true,
             by: "tester".to_owned(),
             reason: None,
+            shown: None,
+            decided_at: None,
             via: "cli",
             now: self.wiring.clock.stamp(),
+            compose: Arc::new(Composer),
         };
         self.wiring
             .store
