@@ -53,6 +53,7 @@ pub fn on_pause(state: LegState) -> Pausing {
         | LegState::Scheduled
         | LegState::Live
         | LegState::Unamended
+        | LegState::Outgoing
         | LegState::Failed
         | LegState::Stuck => Pausing::Send,
         LegState::Building | LegState::Activating | LegState::Amending => Pausing::ByItsOwnCommand,

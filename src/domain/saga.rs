@@ -22,6 +22,12 @@
 //!
 //!  What the plan no longer has:   any but Undone … ──gone──► Retiring ── Retired ──► Retired   (off, kept)
 //!  What a newer version took over: any at rest ──► Superseded ──given back──► Amending or Waiting
+//!
+//!  What cannot be changed where it stands is replaced (`replace`): the leg is built anew, and its campaign, on as it was,
+//!  is a leg of its own from then on:
+//!
+//!  the leg   ──► Amending ── Built ──► Built ──► Activating ──► Scheduled, Live     (refused: Unamended)
+//!  the old       Outgoing ─────────────────────────────────────────┴──► Retiring ── Retired ──► Retired
 //! ```
 //!
 //! Rules that hold in every state, each checked on every edge by the walk below:
@@ -33,7 +39,9 @@
 //! 5. a report delivered twice changes nothing;
 //! 6. nothing `Failed` or `Undone` comes back, except by an explicit retry, a new payload, or what a newer version gives back;
 //! 7. every state can come to rest;
-//! 8. nothing that was on is `Failed` for a change that was refused: it is `Unamended`, and on.
+//! 8. nothing that was on is `Failed` for a change that was refused: it is `Unamended`, and on (itself, or the campaign that it
+//!    was to replace);
+//! 9. what is `Outgoing` goes off only when its replacement is on, or with it: by a rollback, or with a plan that has neither.
 //!
 //! An amendment changes a leg only while no worker holds its command: the store withdraws the command first
 //! (`store::amend`), so that rule 4 holds for amendments too.
@@ -45,9 +53,11 @@
 //! each of its cells has been thought about.
 
 mod amend;
+mod replace;
 mod tally;
 
 pub use amend::{Amendment, Fenced};
+pub use replace::{Old, Replaced};
 pub use tally::Tally;
 
 use super::manifest::spelled;
@@ -78,9 +88,9 @@ pub enum LegState {
     Undone,
     /// The undo (or the switching off) did not work; a person must look.
     Stuck,
-    /// A build command is out for a campaign that is on: it is changed where it stands.
+    /// A build command is out for a campaign that is on: it is changed where it stands, or another is made in its place.
     Amending,
-    /// On as it was before: the change was refused.
+    /// On as it was before: the change (or the campaign that was to replace it) was refused.
     Unamended,
     /// A retire command is out: the plan no longer has it.
     Retiring,
@@ -88,6 +98,8 @@ pub enum LegState {
     Retired,
     /// A newer plan version has taken its campaign over.
     Superseded,
+    /// On as it was, until the campaign that replaces it is on.
+    Outgoing,
 }
 spelled!(LegState {
     Waiting = "waiting",
@@ -105,6 +117,7 @@ spelled!(LegState {
     Retiring = "retiring",
     Retired = "retired",
     Superseded = "superseded",
+    Outgoing = "outgoing",
 });
 
 /// What a worker tells of a leg's command.
@@ -250,7 +263,8 @@ impl LegState {
                 R::Retired => Repeat,
                 R::Built | R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed => Illegal,
             },
-            Self::Superseded => match report {
+            // Outgoing: no command is out for it.
+            Self::Superseded | Self::Outgoing => match report {
                 R::Built | R::Scheduled | R::Live | R::Failed | R::Undone | R::UndoFailed | R::Retired => {
                     Illegal
                 }
@@ -262,7 +276,12 @@ impl LegState {
     #[must_use]
     pub fn on(self) -> bool {
         match self {
-            Self::Activating | Self::Scheduled | Self::Live | Self::Amending | Self::Unamended => true,
+            Self::Activating
+            | Self::Scheduled
+            | Self::Live
+            | Self::Amending
+            | Self::Unamended
+            | Self::Outgoing => true,
             Self::Waiting
             | Self::Building
             | Self::Built
@@ -287,7 +306,8 @@ impl LegState {
             | Self::Stuck
             | Self::Unamended
             | Self::Retired
-            | Self::Superseded => true,
+            | Self::Superseded
+            | Self::Outgoing => true,
             Self::Waiting
             | Self::Building
             | Self::Built
@@ -315,7 +335,8 @@ impl LegState {
             | Self::Stuck
             | Self::Unamended
             | Self::Retired
-            | Self::Superseded => None,
+            | Self::Superseded
+            | Self::Outgoing => None,
         }
     }
 
@@ -327,6 +348,7 @@ impl LegState {
             | Self::Unamended
             | Self::Retired
             | Self::Superseded
+            | Self::Outgoing
             | Self::Scheduled
             | Self::Live
             | Self::Stuck => true,
@@ -357,7 +379,8 @@ impl LegState {
             | Self::Unamended
             | Self::Retiring
             | Self::Retired
-            | Self::Superseded => false,
+            | Self::Superseded
+            | Self::Outgoing => false,
         }
     }
 }
@@ -393,6 +416,8 @@ pub enum Effect {
     },
     /// Tell the world: this leg is live or scheduled.
     Announce(LegState),
+    /// All outgoing legs that this leg replaces move to `Retiring`, and each is sent that command.
+    Relieve,
     /// Tell the world how the execution ended.
     Settle(Outcome),
 }
@@ -482,18 +507,37 @@ impl Saga {
     /// # Errors
     /// [`Illegal`] when the report cannot belong to that state; nothing changes.
     pub fn report(&mut self, position: u8, state: LegState, report: Report) -> Result<Vec<Effect>, Illegal> {
+        self.report_of_replacement(position, state, report, 0)
+    }
+
+    /// As [`Saga::report`], on a leg that replaces so many outgoing ones (of its own platform): once it is on they are
+    /// switched off, and if it fails they stay on, so that it is not called failed.
+    ///
+    /// # Errors
+    /// [`Illegal`], as there, or when there are not so many; nothing changes.
+    pub fn report_of_replacement(
+        &mut self,
+        position: u8,
+        state: LegState,
+        report: Report,
+        outgoing: u32,
+    ) -> Result<Vec<Effect>, Illegal> {
         let illegal = Illegal { state, report };
         let to = match state.next(report) {
+            Step::To(LegState::Failed) if outgoing > 0 => LegState::Unamended,
             Step::To(to) => to,
             Step::Repeat => return Ok(Vec::new()),
             Step::Illegal => return Err(illegal),
         };
-        if !self.tally.take(position, state) {
+        if self.tally.at(position, LegState::Outgoing) < outgoing || !self.tally.take(position, state) {
             return Err(illegal);
         }
         self.settled = None;
         let mut effects = Vec::new();
         self.land(position, to, &mut effects);
+        if outgoing > 0 && effects.iter().any(|e| matches!(e, Effect::Announce(_))) {
+            self.relieve(position, outgoing, &mut effects);
+        }
         if to == LegState::Failed && self.barrier() && self.direction == Direction::Forward {
             self.turn(&mut effects);
         }
@@ -567,7 +611,8 @@ impl Saga {
                 | LegState::Live
                 | LegState::Failed
                 | LegState::Unamended
-                | LegState::Retired,
+                | LegState::Retired
+                | LegState::Outgoing,
             ) => (LegState::Undoing, Some(CommandKind::Undo)),
             (Direction::Forward, LegState::Built) if !self.barrier() => {
                 (LegState::Activating, Some(CommandKind::Activate))
@@ -592,6 +637,7 @@ impl Saga {
             LegState::Failed,
             LegState::Unamended,
             LegState::Retired,
+            LegState::Outgoing,
         ] {
             self.sweep(None, from, LegState::Undoing, Some(CommandKind::Undo), effects);
         }

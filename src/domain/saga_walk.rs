@@ -10,12 +10,16 @@ struct World {
     saga: Saga,
     legs: Vec<(u8, LegState)>,
     started: bool,
+    /// The leg that replaces this one, which was its campaign.
+    replaced_by: Vec<Option<usize>>,
     /// Which legs have a command out: kept apart from the states, so that two commands for one leg show.
     out: Vec<Option<CommandKind>>,
     /// Whether all legs were built at the same time once.
     all_were_built: bool,
     /// New payloads and newer versions come too, and the plan may grow to so many legs; 0: they don't.
     grows_to: usize,
+    /// And what they change cannot be changed, so that the plan grows by what is replaced alone.
+    replaces: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,10 @@ enum Input {
     /// A newer version takes one leg's campaign over, or gives it back.
     HandOver(usize),
     TakeBack(usize, bool),
+    /// A new payload changes what cannot be changed of one leg, of which there is so much.
+    Replace(usize, Old),
+    /// A newer version takes over what it replaces: two legs more, the one to be on and the one that is.
+    JoinReplacing,
 }
 
 impl World {
@@ -41,9 +49,11 @@ impl World {
             saga: Saga::new(atomic, order, positions.iter().copied()),
             legs: positions.iter().map(|p| (*p, LegState::Waiting)).collect(),
             started: false,
+            replaced_by: vec![None; positions.len()],
             out: vec![None; positions.len()],
             all_were_built: false,
             grows_to: 0,
+            replaces: false,
         }
     }
 
@@ -52,6 +62,14 @@ impl World {
         Self {
             grows_to,
             ..Self::new(atomic, order, positions)
+        }
+    }
+
+    /// A world in which campaigns are replaced.
+    fn replaced(atomic: bool, order: Order, positions: &[u8], grows_to: usize) -> Self {
+        Self {
+            replaces: true,
+            ..Self::amended(atomic, order, positions, grows_to)
         }
     }
 
@@ -76,15 +94,28 @@ impl World {
         }
         if self.grows_to > 0 && self.started {
             for i in 0..self.legs.len() {
+                if self.replaced_by[i].is_some() {
+                    // No payload names it, and it is given back only off.
+                    inputs.push(Input::TakeBack(i, false));
+                    continue;
+                }
+                if self.replaces && self.legs.len() < self.grows_to {
+                    inputs.extend([Old::Nothing, Old::Off, Old::On].map(|old| Input::Replace(i, old)));
+                }
                 inputs.push(Input::Amend(i, Amendment::Change));
                 inputs.push(Input::Amend(i, Amendment::Leave));
                 inputs.push(Input::HandOver(i));
                 inputs.push(Input::TakeBack(i, true));
                 inputs.push(Input::TakeBack(i, false));
             }
-            if self.legs.len() < self.grows_to && self.saga.direction == Direction::Forward {
+            if !self.replaces && self.legs.len() < self.grows_to && self.saga.direction == Direction::Forward
+            {
                 inputs.push(Input::Join(true));
                 inputs.push(Input::Join(false));
+            }
+            let two_more = self.legs.len() + 1 < self.grows_to;
+            if self.replaces && two_more && self.saga.direction == Direction::Forward {
+                inputs.push(Input::JoinReplacing);
             }
             if self.saga.may_start_anew() {
                 inputs.push(Input::StartAnew);
@@ -107,13 +138,19 @@ impl World {
             }
             Input::RollBack => (next.saga.roll_back(), None),
             Input::Retry => (next.saga.retry(), None),
-            Input::Amend(i, _) | Input::HandOver(i) | Input::TakeBack(i, _) => {
+            Input::Amend(i, _) | Input::HandOver(i) | Input::TakeBack(i, _) | Input::Replace(i, _) => {
                 (next.by_hand(i, input), Some(i))
+            }
+            Input::JoinReplacing => {
+                let state = next.saga.join(0, true);
+                let i = next.push(0, state, None);
+                let old = next.saga.join_outgoing(0);
+                next.push(0, old, Some(i));
+                (next.by_hand(i, Input::Amend(i, Amendment::Change)), Some(i))
             }
             Input::Join(on) => {
                 let state = next.saga.join(0, on);
-                next.legs.push((0, state));
-                next.out.push(None);
+                next.push(0, state, None);
                 if !on {
                     next.all_were_built = false;
                     (next.saga.amended(), None)
@@ -128,6 +165,14 @@ impl World {
                     leg.1 = LegState::Waiting;
                 }
                 next.all_were_built = false;
+                // What was outgoing is no part of the plan.
+                for i in 0..next.legs.len() {
+                    if next.replaced_by[i].is_some() {
+                        next.move_by_hand(i, |saga, position, state| {
+                            saga.amend(position, state, Amendment::Leave)
+                        });
+                    }
+                }
                 (next.saga.amended(), None)
             }
             Input::Report(i, report) => {
@@ -135,7 +180,7 @@ impl World {
                 next.out[i] = None;
                 (
                     next.saga
-                        .report(position, state, report)
+                        .report_of_replacement(position, state, report, self.outgoing(i))
                         .expect("a command's own report is legal"),
                     Some(i),
                 )
@@ -149,18 +194,65 @@ impl World {
         (next, effects)
     }
 
-    /// What people and newer payloads do to one leg: its command is withdrawn, then the leg moves, then the whole follows.
+    fn push(&mut self, position: u8, state: LegState, replaced_by: Option<usize>) -> usize {
+        self.legs.push((position, state));
+        self.replaced_by.push(replaced_by);
+        self.out.push(None);
+        self.legs.len() - 1
+    }
+
+    fn of(&self, i: usize) -> Vec<usize> {
+        (0..self.legs.len())
+            .filter(|j| self.replaced_by[*j] == Some(i))
+            .collect()
+    }
+
+    /// How many outgoing legs this one replaces, as the store counts them.
+    fn outgoing(&self, i: usize) -> u32 {
+        let outgoing = |j: &usize| self.legs[*j].1 == LegState::Outgoing;
+        u32::try_from(self.of(i).into_iter().filter(outgoing).count()).unwrap()
+    }
+
+    /// One leg beside the one that an input is about.
+    fn move_by_hand(
+        &mut self,
+        i: usize,
+        step: impl Fn(&mut Saga, u8, LegState) -> Result<Vec<Effect>, Fenced>,
+    ) {
+        let (position, state) = self.legs[i];
+        let Ok(effects) = step(&mut self.saga, position, state) else {
+            return;
+        };
+        if !effects.is_empty() {
+            self.out[i] = None;
+        }
+        for effect in effects {
+            self.carry_out(effect, Some(i));
+        }
+    }
+
+    /// What people and newer payloads do to one leg: its command is withdrawn, then the leg moves, then the whole follows. What
+    /// it replaces leaves with it.
     fn by_hand(&mut self, i: usize, input: Input) -> Vec<Effect> {
         let (position, state) = self.legs[i];
         let moved = match input {
             Input::Amend(_, what) => self.saga.amend(position, state, what),
             Input::HandOver(_) => self.saga.hand_over(position, state),
             Input::TakeBack(_, was_on) => self.saga.take_back(position, state, was_on),
+            Input::Replace(_, old) => match self.saga.replace(position, state, old) {
+                Ok(replaced) => {
+                    let j = self.push(position, replaced.old, Some(i));
+                    self.out[j] = replaced.command;
+                    Ok(replaced.effects)
+                }
+                Err(fenced) => Err(fenced),
+            },
             Input::Start
             | Input::RollBack
             | Input::Retry
             | Input::Report(..)
             | Input::Join(_)
+            | Input::JoinReplacing
             | Input::StartAnew => {
                 unreachable!("not about one leg")
             }
@@ -168,6 +260,14 @@ impl World {
         let Ok(mut effects) = moved else { return Vec::new() };
         if !effects.is_empty() {
             self.out[i] = None;
+        }
+        for j in self.of(i) {
+            if input == Input::Amend(i, Amendment::Leave) {
+                self.move_by_hand(j, |saga, p, s| saga.amend(p, s, Amendment::Leave));
+            }
+            if input == Input::HandOver(i) && self.legs[j].1 == LegState::Outgoing {
+                self.move_by_hand(j, Saga::hand_over);
+            }
         }
         effects.extend(self.saga.amended());
         effects
@@ -189,6 +289,14 @@ impl World {
                         if let Some(kind) = command {
                             self.send(i, kind);
                         }
+                    }
+                }
+            }
+            Effect::Relieve => {
+                for j in self.of(leg.expect("the leg that is on")) {
+                    if self.legs[j].1 == LegState::Outgoing {
+                        self.legs[j].1 = LegState::Retiring;
+                        self.send(j, CommandKind::Retire);
                     }
                 }
             }
@@ -248,7 +356,7 @@ fn check(before: &World, input: Input, after: &World, effects: &[Effect]) {
             LegState::Retired => !matches!(state, LegState::Retired | LegState::Undoing),
             LegState::Superseded => *state != LegState::Superseded,
             LegState::Unamended => !matches!(state, LegState::Unamended | LegState::Undoing),
-            LegState::Amending | LegState::Retiring => false,
+            LegState::Amending | LegState::Retiring | LegState::Outgoing => false,
             LegState::Undone => *state != LegState::Undone,
             LegState::Waiting
             | LegState::Building
@@ -267,8 +375,10 @@ fn check(before: &World, input: Input, after: &World, effects: &[Effect]) {
                     Input::Amend(..)
                         | Input::Join(_)
                         | Input::StartAnew
+                        | Input::JoinReplacing
                         | Input::HandOver(_)
                         | Input::TakeBack(..)
+                        | Input::Replace(..)
                 ),
             "rule 6: it came back: {}",
             edge()
@@ -315,7 +425,65 @@ fn check(before: &World, input: Input, after: &World, effects: &[Effect]) {
         "rest and end disagree: {}",
         edge()
     );
+    what_goes_out_stays_on(before, input, after, &edge);
     repeat_is_nothing(input, after, &edge);
+}
+
+/// Rule 9, and that no campaign is forgotten on: what is outgoing has a replacement that is under way or was refused.
+fn what_goes_out_stays_on(before: &World, input: Input, after: &World, edge: &dyn Fn() -> String) {
+    for (i, (_, state)) in after.legs.iter().enumerate() {
+        let Some(by) = after.replaced_by[i] else {
+            assert_ne!(*state, LegState::Outgoing, "outgoing, and for nobody: {}", edge());
+            continue;
+        };
+        assert!(
+            !matches!(state, LegState::Scheduled | LegState::Live | LegState::Activating),
+            "what was replaced is switched on: {}",
+            edge()
+        );
+        let replacement = after.legs[by].1;
+        if *state == LegState::Outgoing {
+            assert!(
+                matches!(
+                    replacement,
+                    LegState::Amending
+                        | LegState::Unamended
+                        | LegState::Building
+                        | LegState::Built
+                        | LegState::Activating
+                ) && after.saga.direction == Direction::Forward,
+                "rules 8 and 9: it stays on for a replacement that is {replacement:?}: {}",
+                edge()
+            );
+            continue;
+        }
+        if before.legs.get(i).is_none_or(|leg| leg.1 != LegState::Outgoing) {
+            continue;
+        }
+        let on = matches!(input, Input::Report(j, Report::Scheduled | Report::Live) if j == by)
+            && matches!(replacement, LegState::Scheduled | LegState::Live);
+        let turned = matches!(input, Input::Report(_, Report::Failed) | Input::RollBack)
+            && after.saga.direction == Direction::Back;
+        let goes = match state {
+            LegState::Retiring => on || input == Input::Amend(by, Amendment::Leave),
+            LegState::Undoing => turned,
+            LegState::Superseded => input == Input::HandOver(by),
+            LegState::Waiting
+            | LegState::Building
+            | LegState::Built
+            | LegState::Activating
+            | LegState::Scheduled
+            | LegState::Live
+            | LegState::Failed
+            | LegState::Undone
+            | LegState::Stuck
+            | LegState::Amending
+            | LegState::Unamended
+            | LegState::Retired
+            | LegState::Outgoing => false,
+        };
+        assert!(goes, "rule 9: off before its replacement was on: {}", edge());
+    }
 }
 
 /// Rule 5: the same report again, whatever the leg has become since, changes nothing (or is refused).
@@ -329,7 +497,7 @@ fn repeat_is_nothing(input: Input, after: &World, edge: &dyn Fn() -> String) {
     }
     let (position, state) = after.legs[i];
     let mut saga = after.saga.clone();
-    match saga.report(position, state, report) {
+    match saga.report_of_replacement(position, state, report, after.outgoing(i)) {
         Ok(effects) => assert!(effects.is_empty(), "rule 5: heard twice, done twice: {}", edge()),
         Err(_) => assert_eq!(saga, after.saga, "a refused report changed something: {}", edge()),
     }
@@ -410,6 +578,69 @@ fn every_reachable_state_keeps_the_rules_when_payloads_change() {
     assert!(
         states > 5_000 && edges > 50_000,
         "the walk became a stroll: {states} states, {edges} edges"
+    );
+}
+
+#[test]
+fn every_reachable_state_keeps_the_rules_when_campaigns_are_replaced() {
+    let (mut states, mut edges) = (0, 0);
+    for atomic in [false, true] {
+        for (order, positions, grows_to) in [(Order::Parallel, &[0][..], 3), (Order::Recommended, &[0, 1], 3)]
+        {
+            let (s, e) = walk(World::replaced(atomic, order, positions, grows_to));
+            states += s;
+            edges += e;
+        }
+    }
+    assert!(
+        states > 15_000 && edges > 200_000,
+        "the walk became a stroll: {states} states, {edges} edges"
+    );
+}
+
+#[test]
+fn the_old_one_goes_off_in_the_step_that_tells_of_the_new_one_and_not_before() {
+    let mut saga = Saga::new(false, Order::Parallel, [3]);
+    let _ = saga.start();
+    for (state, report) in [
+        (LegState::Building, Report::Built),
+        (LegState::Activating, Report::Live),
+    ] {
+        saga.report(3, state, report).unwrap();
+    }
+    assert_eq!(saga.settled, Some(Outcome::Completed));
+    let replaced = saga.replace(3, LegState::Live, Old::On).unwrap();
+    assert_eq!(
+        (replaced.old, replaced.command),
+        (LegState::Outgoing, None),
+        "it stays on"
+    );
+    let heard = |saga: &mut Saga, state, report| saga.report_of_replacement(3, state, report, 1).unwrap();
+    heard(&mut saga, LegState::Amending, Report::Built);
+    // Refused by the platform's review: tried again, and through.
+    let refused = heard(&mut saga, LegState::Activating, Report::Failed);
+    assert_eq!(
+        refused,
+        [
+            Effect::Leg(LegState::Unamended),
+            Effect::Settle(Outcome::MarkedPartial)
+        ]
+    );
+    assert!(!saga.retry().is_empty());
+    heard(&mut saga, LegState::Amending, Report::Built);
+    assert_eq!(
+        heard(&mut saga, LegState::Activating, Report::Live),
+        [
+            Effect::Leg(LegState::Live),
+            Effect::Announce(LegState::Live),
+            Effect::Relieve
+        ]
+    );
+    assert_eq!(saga.settled, None, "not over while the old one is on");
+    let over = saga.report(3, LegState::Retiring, Report::Retired).unwrap();
+    assert_eq!(
+        over,
+        [Effect::Leg(LegState::Retired), Effect::Settle(Outcome::Completed)]
     );
 }
 

@@ -348,6 +348,7 @@ fn may_go(state: LegState) -> bool {
         | LegState::Amending
         | LegState::Unamended
         | LegState::Retiring
+        | LegState::Outgoing
         | LegState::Retired => true,
         LegState::Undoing | LegState::Undone | LegState::Stuck | LegState::Superseded => false,
     }
@@ -439,6 +440,7 @@ async fn existing(conn: &mut Conn, execution_id: i64) -> Result<Vec<Existing>, S
                     position: u8::try_from(row.get::<i16, _>("position")).unwrap_or(u8::MAX),
                     state: parse_text("leg", id, "state", row.get("state"), LegState::parse)?,
                     attempt: row.get("attempt"),
+                    outgoing: 0,
                 },
                 spec: parse_json("leg", id, "spec", row.get("spec"))?,
             })
@@ -540,6 +542,7 @@ impl Joining<'_> {
             position: self.position,
             state: self.state,
             attempt: 0,
+            outgoing: 0,
         }
     }
 }

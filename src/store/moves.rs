@@ -94,6 +94,8 @@ pub struct LegRow {
     pub state: LegState,
     /// Counts its commands.
     pub attempt: i32,
+    /// How many outgoing legs it replaces.
+    pub outgoing: u32,
 }
 
 /// A command's id: the same leg, kind and attempt always give the same one.
@@ -193,7 +195,8 @@ impl Moves {
                     self.moved.extend(leg.as_deref().cloned());
                     self.write_legs(conn).await?;
                     self.swept = true;
-                    let swept = sweep(conn, compose, execution, (position, from, to), command).await?;
+                    let cut = (position, None);
+                    let swept = sweep(conn, compose, execution, (cut, from, to), command).await?;
                     if let Some(leg) = leg.as_deref_mut()
                         && leg.state == from
                         && position.is_none_or(|p| p == leg.position)
@@ -201,6 +204,16 @@ impl Moves {
                         leg.state = to;
                         leg.attempt += i32::from(command.is_some());
                     }
+                    self.messages.extend(swept.into_iter().map(Due::Ready));
+                }
+                Effect::Relieve => {
+                    self.moved.extend(leg.as_deref().cloned());
+                    self.write_legs(conn).await?;
+                    self.swept = true;
+                    let cut = (None, leg.as_deref().map(|l| l.id));
+                    let (from, to) = (LegState::Outgoing, LegState::Retiring);
+                    let retire = Some(CommandKind::Retire);
+                    let swept = sweep(conn, compose, execution, (cut, from, to), retire).await?;
                     self.messages.extend(swept.into_iter().map(Due::Ready));
                 }
                 Effect::Announce(state) => {
@@ -374,17 +387,19 @@ async fn save_executions(conn: &mut Conn, executions: &[ExecutionRow]) -> Result
     Ok(())
 }
 
+/// All legs in a state move: of one platform or all, and of those that one leg replaces or all.
 async fn sweep(
     conn: &mut Conn,
     compose: &dyn Compose,
     execution: &ExecutionRow,
-    (position, from, to): (Option<u8>, LegState, LegState),
+    ((position, replaced_by), from, to): ((Option<u8>, Option<i64>), LegState, LegState),
     command: Option<CommandKind>,
 ) -> Result<Vec<Message>, StoreError> {
     let mut rows: Vec<(i64, String, String, i32, i32)> = sqlx::query_as(
         "-- moves.sweep
          UPDATE leg SET state = $3, attempt = attempt + $5, changed_at = clock_timestamp(), watch_at = NULL
          WHERE execution_id = $1 AND state = $2 AND ($4::smallint IS NULL OR position = $4)
+           AND ($6::bigint IS NULL OR replaced_by = $6)
          RETURNING id, platform, logical_campaign_key, attempt, ordinal",
     )
     .bind(execution.id)
@@ -392,6 +407,7 @@ async fn sweep(
     .bind(to.as_str())
     .bind(position.map(i16::from))
     .bind(i32::from(command.is_some()))
+    .bind(replaced_by)
     .fetch_all(conn)
     .await
     .map_err(refused("moves.sweep"))?;
@@ -584,7 +600,10 @@ pub(crate) async fn apply_reports(
             continue;
         };
         let before = leg.state;
-        let detail = match execution.saga.report(leg.position, leg.state, report.what) {
+        let heard = execution
+            .saga
+            .report_of_replacement(leg.position, leg.state, report.what, leg.outgoing);
+        let detail = match heard {
             Ok(effects) => {
                 moves
                     .note(conn, compose, (place, execution), Some(leg), &effects)
@@ -631,8 +650,9 @@ pub(crate) async fn apply_reports(
 pub(crate) async fn leg_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<LegRow>, StoreError> {
     let rows = sqlx::query(
         "-- moves.leg_rows
-         SELECT id, platform, logical_campaign_key, position, state, attempt FROM leg WHERE id = ANY($1)
-         ORDER BY id FOR UPDATE",
+         SELECT id, platform, logical_campaign_key, position, state, attempt,
+                (SELECT count(*) FROM leg o WHERE o.replaced_by = leg.id AND o.state = 'outgoing') AS outgoing
+         FROM leg WHERE id = ANY($1) ORDER BY id FOR UPDATE",
     )
     .bind(ids)
     .fetch_all(conn)
@@ -648,6 +668,7 @@ pub(crate) async fn leg_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<LegRow>
                 position: u8::try_from(row.get::<i16, _>("position")).unwrap_or(u8::MAX),
                 state: parse_text("leg", id, "state", row.get("state"), LegState::parse)?,
                 attempt: row.get("attempt"),
+                outgoing: u32::try_from(row.get::<i64, _>("outgoing")).unwrap_or_default(),
             })
         })
         .collect()

@@ -50,7 +50,8 @@ impl LegState {
                 Self::Scheduled | Self::Live | Self::Unamended | Self::Amending => To(Self::Amending, Build),
                 // It comes back, from off.
                 Self::Retiring | Self::Retired => To(Self::Building, Build),
-                Self::Undoing | Self::Undone | Self::Stuck | Self::Superseded => Refused,
+                // Outgoing: it is on its way out, whatever it looks like.
+                Self::Undoing | Self::Undone | Self::Stuck | Self::Superseded | Self::Outgoing => Refused,
             },
             Amendment::Leave => match self {
                 Self::Waiting => Rest(Self::Retired),
@@ -61,7 +62,8 @@ impl LegState {
                 | Self::Scheduled
                 | Self::Live
                 | Self::Unamended
-                | Self::Amending => To(Self::Retiring, Retire),
+                | Self::Amending
+                | Self::Outgoing => To(Self::Retiring, Retire),
                 Self::Retiring | Self::Retired => Stay,
                 Self::Undoing | Self::Undone | Self::Stuck | Self::Superseded => Refused,
             },
@@ -119,7 +121,8 @@ impl Saga {
             && self.tally.all(|s| s == LegState::Undone)
     }
 
-    /// Starts anew with a new payload: the legs wait again. The caller replaces the legs' specs.
+    /// Starts anew with a new payload: the legs wait again. The caller replaces the legs' specs, and lets leave
+    /// ([`Amendment::Leave`]) what was outgoing.
     pub fn start_anew(&mut self) {
         for states in self.tally.0.values_mut() {
             if let Some(count) = states.remove(&LegState::Undone) {
@@ -150,7 +153,8 @@ impl Saga {
             | LegState::Amending
             | LegState::Unamended
             | LegState::Retiring
-            | LegState::Retired => {}
+            | LegState::Retired
+            | LegState::Outgoing => {}
         }
         if self.direction == Direction::Back {
             return Err(fenced);
@@ -179,7 +183,7 @@ impl Saga {
     }
 
     /// Moves one leg by another hand than a report's.
-    fn move_leg(
+    pub(super) fn move_leg(
         &mut self,
         position: u8,
         from: LegState,

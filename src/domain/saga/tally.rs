@@ -34,6 +34,27 @@ impl Tally {
         }
     }
 
+    /// Moves so many legs of one platform; `false`: there are not so many, and none was moved.
+    #[must_use]
+    pub(super) fn shift(&mut self, position: u8, from: LegState, to: LegState, legs: u32) -> bool {
+        if self.at(position, from) < legs {
+            return false;
+        }
+        for _ in 0..legs {
+            if self.take(position, from) {
+                self.add(position, to, 1);
+            }
+        }
+        true
+    }
+
+    /// How many legs of one platform are in this state.
+    #[must_use]
+    pub fn at(&self, position: u8, state: LegState) -> u32 {
+        let states = self.0.get(&position);
+        states.and_then(|s| s.get(&state)).copied().unwrap_or_default()
+    }
+
     /// Moves all legs in a state (of one platform or of all); how many.
     pub(super) fn sweep(&mut self, position: Option<u8>, from: LegState, to: LegState) -> u32 {
         let mut moved = 0;
