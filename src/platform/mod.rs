@@ -413,6 +413,16 @@ pub trait Platform: Send + Sync + 'static {
 
     /// What is really there, in as few calls as possible.
     async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError>;
+
+    /// What is really there of several legs of the session's account (100 at the most), in the order in which they were
+    /// named: lists about many campaigns at once, where the platform has such. All or nothing.
+    async fn read_all(&self, session: &Session, manifests: &[&Manifest]) -> Result<Vec<Reading>, CallError> {
+        let mut readings = Vec::with_capacity(manifests.len());
+        for manifest in manifests {
+            readings.push(self.read(session, manifest).await?);
+        }
+        Ok(readings)
+    }
 }
 
 /// Everything that is wrong with a leg before anything is sent: the platform's own rules, and what tracking demands of its

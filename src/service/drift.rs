@@ -1,21 +1,23 @@
 //! What the platforms hold beside what the manifest says.
 //!
-//! One `read` per leg, several at the same time; nothing is changed. Must not judge whose change it was: the manifest holds
-//! what we applied, so whatever differs was not done by us.
+//! Legs of one account are read together (`Platform::read_all`), several accounts at the same time; nothing is changed. Must not
+//! judge whose change it was: the manifest holds what we applied, so whatever differs was not done by us.
 
 use crate::domain::manifest::{Manifest, ObjectState, Serving};
 use crate::outbound::Outbound;
 use crate::platform::{self, CallError, Reading, Session};
 use crate::store::views::LegView;
 use crate::store::{Store, StoreError};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Legs looked at at the same time.
-const AT_ONCE: usize = 16;
+/// Legs read in one go: what the ids of one list may be at the most (TikTok's `campaign_ids`).
+const BATCH: usize = 100;
+/// Goes at the same time.
+const AT_ONCE: usize = 4;
 
 /// Looks at what is there.
 pub struct Drift {
@@ -105,49 +107,74 @@ impl Drift {
     /// [`StoreError`]; a platform that does not answer is no error.
     pub async fn look(&self, execution_id: i64) -> Result<Vec<Looked>, StoreError> {
         let legs = self.store.legs(execution_id, 20_000).await?;
-        let mut looked: Vec<(usize, Looked)> = stream::iter(legs.into_iter().enumerate())
-            .map(|(place, leg)| async move { Ok((place, self.one(leg).await?)) })
-            .buffer_unordered(AT_ONCE)
-            .collect::<Vec<Result<_, StoreError>>>()
-            .await
-            .into_iter()
-            .collect::<Result<_, _>>()?;
-        looked.sort_by_key(|(place, _)| *place);
-        Ok(looked.into_iter().map(|(_, leg)| leg).collect())
-    }
-
-    async fn one(&self, leg: LegView) -> Result<Looked, StoreError> {
-        let made = leg.manifest.filter(|m| m.existing().next().is_some());
-        let told = match &made {
+        let mut told: Vec<Told> = legs.iter().map(|_| Told::NotMade).collect();
+        let mut accounts: BTreeMap<(&str, &str, &str), Vec<(usize, &Manifest)>> = BTreeMap::new();
+        for (place, leg) in legs.iter().enumerate() {
+            let made = leg.manifest.as_ref().filter(|m| m.existing().next().is_some());
             // What a newer version has is that version's to compare.
-            Some(_) if leg.state == "superseded" => Told::NotMade,
-            Some(manifest) => self.ask(&leg.platform, manifest).await?,
-            None => Told::NotMade,
-        };
-        Ok(Looked {
+            if let Some(manifest) = made.filter(|_| leg.state != "superseded") {
+                let account = (
+                    leg.platform.as_str(),
+                    manifest.leg.tenant_id.as_str(),
+                    manifest.account_id.as_str(),
+                );
+                accounts.entry(account).or_default().push((place, manifest));
+            }
+        }
+        let batches = accounts
+            .iter()
+            .flat_map(|((platform, ..), legs)| legs.chunks(BATCH).map(move |batch| (*platform, batch)));
+        let answers: Vec<Vec<(usize, Told)>> = stream::iter(batches)
+            .map(|(platform, batch)| self.ask(platform, batch))
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        for (place, answer) in answers.into_iter().flatten() {
+            if let Some(told) = told.get_mut(place) {
+                *told = answer;
+            }
+        }
+        let one = |(leg, told): (LegView, Told)| Looked {
             leg_id: leg.leg_id,
+            campaign_id: leg
+                .manifest
+                .and_then(|m| Some(m.existing().next().and(m.campaign_id())?.to_owned())),
             platform: leg.platform,
             logical_campaign_key: leg.logical_campaign_key,
             state: leg.state,
-            campaign_id: made.as_ref().and_then(|m| m.campaign_id().map(str::to_owned)),
             told,
-        })
+        };
+        drop(accounts);
+        Ok(legs.into_iter().zip(told).map(one).collect())
     }
 
-    async fn ask(&self, name: &str, manifest: &Manifest) -> Result<Told, StoreError> {
-        let silent = |why: String| Ok(Told::Silent { why });
+    /// What the platform tells of legs of one account.
+    async fn ask(
+        &self,
+        name: &str,
+        batch: &[(usize, &Manifest)],
+    ) -> Result<Vec<(usize, Told)>, StoreError> {
+        let silent = |why: String| {
+            let all = batch.iter();
+            all.map(|(place, _)| (*place, Told::Silent { why: why.clone() }))
+                .collect()
+        };
+        let manifests: Vec<&Manifest> = batch.iter().map(|(_, manifest)| *manifest).collect();
+        let Some(first) = manifests.first() else {
+            return Ok(Vec::new());
+        };
         let Some(platform) = platform::by_name(name) else {
-            return silent(format!("this version has no adapter for {name}"));
+            return Ok(silent(format!("this version has no adapter for {name}")));
         };
-        let tenant = self.store.tenant(manifest.leg.tenant_id.as_str()).await?;
+        let tenant = self.store.tenant(first.leg.tenant_id.as_str()).await?;
         let Some(account) = tenant.and_then(|t| t.accounts.get(name).cloned()) else {
-            return silent(format!("the tenant has no {name} account any more"));
+            return Ok(silent(format!("the tenant has no {name} account any more")));
         };
-        if account.account_id != manifest.account_id {
-            return silent(format!(
+        if account.account_id != first.account_id {
+            return Ok(silent(format!(
                 "it lives in account {}, the tenant's account is now {}",
-                manifest.account_id, account.account_id
-            ));
+                first.account_id, account.account_id
+            )));
         }
         let base_url = self.base_urls.get(name).cloned();
         let session = Session {
@@ -156,11 +183,15 @@ impl Drift {
             account,
             deadline: platform.traits().deadline,
         };
-        match platform.read(&session, manifest).await {
-            Ok(reading) => Ok(compare(manifest, &reading)),
+        Ok(match platform.read_all(&session, &manifests).await {
+            Ok(readings) => batch
+                .iter()
+                .zip(&readings)
+                .map(|((place, manifest), reading)| (*place, compare(manifest, reading)))
+                .collect(),
             Err(CallError::Refused(error)) => silent(error.message),
             Err(CallError::Unavailable { why, .. } | CallError::Unclear { why }) => silent(why),
-        }
+        })
     }
 }
 

@@ -8,7 +8,7 @@
 //! names are compared here. Targeting has no name: it is there if the line item has any. Names and our own keys are compared
 //! exactly, here.
 
-use super::mapping::{KINDS, Kind, kind};
+use super::mapping::{KINDS, Kind};
 use super::reading::{self, Rows};
 use super::transport::{get, list, pages};
 use super::{FILTER, VERSION};
@@ -21,6 +21,9 @@ use std::collections::BTreeSet;
 /// Every status that an object can be found in.
 const ANY_STATUS: &str = "(entityStatus=\"ENTITY_STATUS_ACTIVE\" OR entityStatus=\"ENTITY_STATUS_PAUSED\" OR \
                           entityStatus=\"ENTITY_STATUS_DRAFT\" OR entityStatus=\"ENTITY_STATUS_ARCHIVED\")";
+
+/// Line items whose targeting is asked for in one call: their ids stand in its URL.
+const LINES: usize = 100;
 
 /// Everything that bears one of the names.
 pub(super) async fn find(
@@ -90,17 +93,18 @@ async fn candidates(
 
 /// The targeting of line items, with what they inherit.
 async fn assigned(session: &Session, lines: &[String]) -> Result<Vec<Value>, CallError> {
-    if lines.is_empty() {
-        return Ok(Vec::new());
+    let mut rows = Vec::new();
+    for batch in lines.chunks(LINES) {
+        let query: Vec<(&str, &str)> = batch.iter().map(|id| ("lineItemIds", id.as_str())).collect();
+        let answer = pages(
+            session,
+            "lineItems:bulkListAssignedTargetingOptions",
+            "lineItemAssignedTargetingOptions",
+            &query,
+        );
+        rows.extend(answer.await?);
     }
-    let query: Vec<(&str, &str)> = lines.iter().map(|id| ("lineItemIds", id.as_str())).collect();
-    pages(
-        session,
-        "lineItems:bulkListAssignedTargetingOptions",
-        "lineItemAssignedTargetingOptions",
-        &query,
-    )
-    .await
+    Ok(rows)
 }
 
 /// The options assigned to one line item.
@@ -112,57 +116,103 @@ pub(super) async fn targeting_of(session: &Session, line: &str) -> Result<Vec<Va
         .collect())
 }
 
-/// Everything of a leg that is there. Lists leave out what is archived, which is as good as gone.
-pub(super) async fn rows(session: &Session, manifest: &Manifest) -> Result<Rows, CallError> {
-    let Some(campaign) = manifest.campaign_id() else {
-        return Ok(Rows::default());
-    };
-    let path = format!(
-        "{VERSION}/advertisers/{}/campaigns/{campaign}",
-        session.account.account_id
+/// Everything of these legs that is there. Lists leave out what is archived, which is as good as gone.
+pub(super) async fn rows(session: &Session, manifests: &[&Manifest]) -> Result<Vec<Rows>, CallError> {
+    let campaigns: Vec<&str> = manifests.iter().filter_map(|m| m.campaign_id()).collect();
+    let (heads, orders, lines) = futures::join!(
+        heads(session, &campaigns),
+        any_of(session, &KINDS[1], "campaignId", &campaigns),
+        any_of(session, &KINDS[2], "campaignId", &campaigns),
     );
-    let below = format!("campaignId=\"{campaign}\"");
-    let (head, orders, lines) = futures::join!(
-        get(session, &path),
-        list(session, &KINDS[1], &below),
-        list(session, &KINDS[2], &below),
-    );
-    let head = head?.filter(|row| row["entityStatus"] != "ENTITY_STATUS_ARCHIVED");
-    let (orders, lines) = match &head {
-        Some(_) => (orders?, lines?),
-        // What hung on it goes with it.
-        None => (Vec::new(), Vec::new()),
+    let heads = heads?;
+    let (orders, lines) = if heads.is_empty() {
+        // What hung on them goes with them.
+        (Vec::new(), Vec::new())
+    } else {
+        (orders?, lines?)
     };
-    let ids = |row: &Value, name: &str| row[name].as_str().unwrap_or("").to_owned();
-    let line_ids: Vec<String> = lines.iter().map(|row| ids(row, "lineItemId")).collect();
-    // Also those that somebody else put beside ours: their clicks are ours to track.
-    let shown = lines
+    let alive = |id: Option<&str>| heads.iter().any(|head| id == head["campaignId"].as_str());
+    let lines: Vec<Value> = lines
+        .into_iter()
+        .filter(|line| alive(line["campaignId"].as_str()))
+        .collect();
+    let line_ids: Vec<String> = lines.iter().map(|row| id(row, "lineItemId").to_owned()).collect();
+    let creatives: BTreeSet<&str> = manifests
         .iter()
-        .flat_map(|row| row["creativeIds"].as_array().into_iter().flatten());
-    let known = manifest.existing().filter(|o| o.kind == "creative");
-    let creatives: BTreeSet<String> = shown
-        .filter_map(|id| Some(id.as_str()?.to_owned()))
-        .chain(known.filter_map(|o| o.remote_id.clone()))
+        .flat_map(|m| creatives_of(m, lines.iter()))
         .collect();
     let creatives = Vec::from_iter(creatives);
-    let (creatives, targeting) = futures::join!(by_id(session, &creatives), assigned(session, &line_ids));
-    Ok(Rows {
-        campaign: head,
-        orders,
-        lines,
-        creatives: creatives?,
-        targeting: targeting?,
-    })
+    let (creatives, targeting) = futures::join!(
+        any_of(session, &KINDS[3], "creativeId", &creatives),
+        assigned(session, &line_ids)
+    );
+    let (creatives, targeting) = (creatives?, targeting?);
+    let of = |rows: &[Value], name: &str, wanted: &[&str]| -> Vec<Value> {
+        let its = rows.iter().filter(|row| wanted.contains(&id(row, name)));
+        its.cloned().collect()
+    };
+    let one = |manifest: &&Manifest| {
+        let Some(campaign) = manifest.campaign_id() else {
+            return Rows::default();
+        };
+        let lines = of(&lines, "campaignId", &[campaign]);
+        let line_ids: Vec<&str> = lines.iter().map(|row| id(row, "lineItemId")).collect();
+        Rows {
+            campaign: of(&heads, "campaignId", &[campaign]).pop(),
+            orders: if alive(Some(campaign)) {
+                of(&orders, "campaignId", &[campaign])
+            } else {
+                Vec::new()
+            },
+            creatives: of(&creatives, "creativeId", &creatives_of(manifest, lines.iter())),
+            targeting: of(&targeting, "lineItemId", &line_ids),
+            lines,
+        }
+    };
+    Ok(manifests.iter().map(one).collect())
 }
 
-/// Creatives by their ids, as many at once as a filter holds.
-async fn by_id(session: &Session, ids: &[String]) -> Result<Vec<Value>, CallError> {
-    let Some(kind) = kind("creative") else {
-        return Ok(Vec::new());
+fn id<'r>(row: &'r Value, name: &str) -> &'r str {
+    row[name].as_str().unwrap_or("")
+}
+
+/// The creatives to look at for a leg: its own, and those that somebody else put beside them on its line items, whose clicks are
+/// ours to track.
+fn creatives_of<'r>(manifest: &'r Manifest, lines: impl Iterator<Item = &'r Value>) -> Vec<&'r str> {
+    let campaign = manifest.campaign_id();
+    let lines = lines.filter(|line| campaign == line["campaignId"].as_str());
+    let shown = lines.flat_map(|line| line["creativeIds"].as_array().into_iter().flatten());
+    let known = manifest.existing().filter(|o| o.kind == "creative");
+    shown
+        .filter_map(Value::as_str)
+        .chain(known.filter_map(|o| o.remote_id.as_deref()))
+        .collect()
+}
+
+/// The campaigns that are there, archived ones left out. One is asked for by its id, which needs no list.
+async fn heads(session: &Session, campaigns: &[&str]) -> Result<Vec<Value>, CallError> {
+    let [campaign] = campaigns else {
+        return any_of(session, &KINDS[0], "campaignId", campaigns).await;
     };
+    let advertiser = &session.account.account_id;
+    let path = format!("{VERSION}/advertisers/{advertiser}/campaigns/{campaign}");
+    let head = get(session, &path).await?;
+    Ok(head
+        .filter(|row| row["entityStatus"] != "ENTITY_STATUS_ARCHIVED")
+        .into_iter()
+        .collect())
+}
+
+/// What has one of these ids, as many at once as a filter holds.
+async fn any_of(
+    session: &Session,
+    kind: &Kind,
+    field: &str,
+    ids: &[&str],
+) -> Result<Vec<Value>, CallError> {
     let mut filters: Vec<String> = Vec::new();
     for id in ids {
-        let one = format!("creativeId=\"{id}\"");
+        let one = format!("{field}=\"{id}\"");
         match filters.last_mut() {
             Some(last) if last.len() + one.len() + 4 <= FILTER => {
                 last.push_str(" OR ");

@@ -132,7 +132,7 @@ const CAMPAIGN: &str = "SELECT campaign.resource_name, campaign.name, campaign.s
 const CRITERIA: &str = "SELECT campaign_criterion.resource_name, campaign_criterion.negative, \
     campaign_criterion.location.geo_target_constant, campaign_criterion.language.language_constant \
     FROM campaign_criterion";
-const ADS: &str = "SELECT ad_group.resource_name, ad_group.name, ad_group.status, ad_group.cpc_bid_micros, \
+const ADS: &str = "SELECT ad_group.resource_name, ad_group.campaign, ad_group.name, ad_group.status, ad_group.cpc_bid_micros, \
     ad_group.final_url_suffix, ad_group.tracking_url_template, ad_group.url_custom_parameters, \
     ad_group_ad.resource_name, ad_group_ad.status, ad_group_ad.ad.final_urls, ad_group_ad.ad.final_mobile_urls, \
     ad_group_ad.ad.final_url_suffix, ad_group_ad.ad.tracking_url_template, ad_group_ad.ad.url_custom_parameters, \
@@ -161,26 +161,26 @@ const ADS: &str = "SELECT ad_group.resource_name, ad_group.name, ad_group.status
     ad_group_ad.ad.demand_gen_video_responsive_ad.business_name, \
     ad_group_ad.policy_summary.approval_status, ad_group_ad.policy_summary.review_status, \
     ad_group_ad.policy_summary.policy_topic_entries FROM ad_group_ad";
-const AD_GROUPS: &str = "SELECT ad_group.resource_name, ad_group.name, ad_group.status, ad_group.cpc_bid_micros, \
+const AD_GROUPS: &str = "SELECT ad_group.resource_name, ad_group.campaign, ad_group.name, ad_group.status, ad_group.cpc_bid_micros, \
     ad_group.final_url_suffix, ad_group.tracking_url_template, ad_group.url_custom_parameters FROM ad_group";
-const KEYWORDS: &str = "SELECT ad_group.resource_name, ad_group.name, ad_group_criterion.resource_name, \
+const KEYWORDS: &str = "SELECT ad_group.resource_name, ad_group.campaign, ad_group.name, ad_group_criterion.resource_name, \
     ad_group_criterion.status, ad_group_criterion.negative, ad_group_criterion.keyword.text, \
     ad_group_criterion.keyword.match_type, ad_group_criterion.listing_group.type, ad_group_criterion.final_urls, ad_group_criterion.final_mobile_urls, \
     ad_group_criterion.final_url_suffix, ad_group_criterion.tracking_url_template, \
     ad_group_criterion.url_custom_parameters FROM ad_group_criterion";
 
-const ASSET_GROUPS: &str = "SELECT asset_group.resource_name, asset_group.name, asset_group.status, \
+const ASSET_GROUPS: &str = "SELECT asset_group.resource_name, asset_group.campaign, asset_group.name, asset_group.status, \
     asset_group.final_urls, asset_group.final_mobile_urls, asset_group.path1, asset_group.path2, \
     asset_group.final_url_suffix, asset_group.tracking_url_template, asset_group.url_custom_parameters, \
     asset_group.primary_status, asset_group.primary_status_reasons FROM asset_group";
-const ASSET_LINKS: &str = "SELECT asset_group.resource_name, asset_group.name, asset_group_asset.resource_name, \
+const ASSET_LINKS: &str = "SELECT asset_group.resource_name, asset_group.campaign, asset_group.name, asset_group_asset.resource_name, \
     asset_group_asset.field_type, asset_group_asset.status, asset_group_asset.policy_summary.approval_status, \
     asset_group_asset.policy_summary.review_status, asset_group_asset.policy_summary.policy_topic_entries, \
     asset.resource_name, asset.type, asset.text_asset.text FROM asset_group_asset";
 const BRAND: &str = "SELECT campaign_asset.resource_name, campaign_asset.field_type, campaign_asset.status, \
     asset.resource_name, asset.type, asset.text_asset.text, asset.final_urls, asset.final_mobile_urls, \
     asset.final_url_suffix, asset.tracking_url_template, asset.url_custom_parameters FROM campaign_asset";
-const PRODUCTS: &str = "SELECT asset_group.resource_name, asset_group.name, \
+const PRODUCTS: &str = "SELECT asset_group.resource_name, asset_group.campaign, asset_group.name, \
     asset_group_listing_group_filter.resource_name, asset_group_listing_group_filter.type, \
     asset_group_listing_group_filter.listing_source, \
     asset_group_listing_group_filter.parent_listing_group_filter FROM asset_group_listing_group_filter";
@@ -243,6 +243,22 @@ pub(super) fn budget_named(name: &str) -> String {
         "SELECT campaign_budget.resource_name, campaign_budget.name FROM campaign_budget \
          WHERE campaign_budget.name = {name} AND campaign_budget.status != 'REMOVED'"
     )
+}
+
+/// The id of the campaign that a row is about. What hangs directly on a campaign begins with its id: `…/1~2`.
+pub(super) fn campaign_of(row: &Row) -> Option<&str> {
+    let named = [
+        row.campaign.as_ref().and_then(|r| r.resource_name.as_deref()),
+        row.ad_group.as_ref().and_then(|r| r.campaign.as_deref()),
+        row.asset_group.as_ref().and_then(|r| r.campaign.as_deref()),
+        row.campaign_criterion
+            .as_ref()
+            .and_then(|r| r.resource_name.as_deref()),
+        row.campaign_label.as_ref().and_then(|r| r.resource_name.as_deref()),
+        row.campaign_asset.as_ref().and_then(|r| r.resource_name.as_deref()),
+    ];
+    let id = id_of(named.into_iter().flatten().next()?)?;
+    Some(id.split_once('~').map_or(id, |(campaign, _)| campaign))
 }
 
 /// One object as a row shows it.

@@ -54,7 +54,7 @@ use kinds::{Kind, VERSION, digits, id_of};
 use lookup::Part;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 use wire::{MutateResponse, Row, SearchResponse};
 
@@ -244,32 +244,63 @@ impl Platform for GoogleAds {
     }
 
     async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError> {
-        let Some(id) = manifest.campaign_id() else {
-            return Ok(reading::reading(manifest, &[]));
-        };
-        let parts = Part::reading(channel_of(manifest));
-        let queries = parts.iter().map(|part| search(session, part.of(&[id])));
-        let mut answers = try_join_all(queries).await?;
-        // Ad groups come with their ads. One that has none left is asked for by itself.
-        let all_there = manifest
-            .existing()
-            .filter(|object| object.kind == Kind::AdGroup.as_str())
-            .all(|object| {
-                answers.iter().flatten().any(|row| {
-                    let name = row
-                        .ad_group
-                        .as_ref()
-                        .and_then(|group| group.resource_name.as_deref());
-                    row.ad_group_ad.is_some() && name.and_then(id_of) == object.remote_id.as_deref()
-                })
-            });
-        if !all_there {
-            // Before the keywords' rows, which name their ad group and no more.
-            answers.insert(1, search(session, Part::AdGroups.of(&[id])).await?);
-        }
-        let rows: Vec<Row> = answers.into_iter().flatten().collect();
-        Ok(reading::reading(manifest, &rows))
+        let rows = rows_of(session, &[manifest]).await?;
+        Ok(reading::reading(manifest, &about(&rows, manifest)))
     }
+
+    async fn read_all(&self, session: &Session, manifests: &[&Manifest]) -> Result<Vec<Reading>, CallError> {
+        let rows = rows_of(session, manifests).await?;
+        let one = |m: &&Manifest| reading::reading(m, &about(&rows, m));
+        Ok(manifests.iter().map(one).collect())
+    }
+}
+
+/// What there is of these campaigns, part by part: as many queries for one as for many of the same kind.
+async fn rows_of(session: &Session, manifests: &[&Manifest]) -> Result<Vec<Row>, CallError> {
+    let mut asked: Vec<(Part, Vec<&str>)> = Vec::new();
+    for manifest in manifests {
+        let Some(id) = manifest.campaign_id() else { continue };
+        for part in Part::reading(channel_of(manifest)) {
+            match asked.iter_mut().find(|(known, _)| known == part) {
+                Some((_, ids)) => ids.push(id),
+                None => asked.push((*part, vec![id])),
+            }
+        }
+    }
+    let queries = asked.iter().map(|(part, ids)| search(session, part.of(ids)));
+    let mut answers = try_join_all(queries).await?;
+    // Ad groups come with their ads. Those that have none left are asked for by themselves.
+    let seen: HashSet<&str> = answers
+        .iter()
+        .flatten()
+        .filter(|row| row.ad_group_ad.is_some())
+        .filter_map(|row| id_of(row.ad_group.as_ref()?.resource_name.as_deref()?))
+        .collect();
+    let hidden = |manifest: &&&Manifest| {
+        let mut groups = manifest
+            .existing()
+            .filter(|object| object.kind == Kind::AdGroup.as_str());
+        groups.any(|group| group.remote_id.as_deref().is_none_or(|id| !seen.contains(id)))
+    };
+    let ids: Vec<&str> = manifests
+        .iter()
+        .filter(hidden)
+        .filter_map(|manifest| manifest.campaign_id())
+        .collect();
+    if !ids.is_empty() {
+        // Before the keywords' rows, which name their ad group and no more.
+        answers.insert(1, search(session, Part::AdGroups.of(&ids)).await?);
+    }
+    Ok(answers.into_iter().flatten().collect())
+}
+
+/// Those that are about the manifest's campaign, in their order.
+fn about(rows: &[Row], manifest: &Manifest) -> Vec<Row> {
+    let campaign = manifest.campaign_id();
+    let ours = rows
+        .iter()
+        .filter(|row| campaign.is_some() && lookup::campaign_of(row) == campaign);
+    ours.cloned().collect()
 }
 
 /// Which parts of existing campaigns must be asked for, to find these keys.

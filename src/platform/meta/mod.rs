@@ -219,6 +219,12 @@ impl Platform for Meta {
         let rows = lookup::rows(session, manifest).await?;
         Ok(reading::reading(manifest, &rows))
     }
+
+    async fn read_all(&self, session: &Session, manifests: &[&Manifest]) -> Result<Vec<Reading>, CallError> {
+        let rows = lookup::rows_of_all(session, manifests).await?;
+        let each = manifests.iter().zip(&rows);
+        Ok(each.map(|(manifest, rows)| reading::reading(manifest, rows)).collect())
+    }
 }
 
 /// A refusal that is none: what was asked for is so already. And one that is not for good: Meta may not know a parent for a

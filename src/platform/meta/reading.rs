@@ -129,7 +129,7 @@ fn serving(status: &str) -> Serving {
     }
 }
 
-fn text<'v>(row: &'v Value, name: &str) -> &'v str {
+pub(super) fn text<'v>(row: &'v Value, name: &str) -> &'v str {
     row.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -13,7 +13,7 @@ pub(super) const AD_SET_FIELDS: &str = "id,name,status,effective_status,campaign
     destination_type,targeting,start_time,end_time,bid_amount,bid_constraints,dsa_beneficiary,dsa_payor,promoted_object,\
     frequency_control_specs";
 /// What an ad is read with; its creative comes along.
-pub(super) const AD_FIELDS: &str = "id,name,status,effective_status,adset_id,ad_review_feedback,issues_info,\
+pub(super) const AD_FIELDS: &str = "id,name,status,effective_status,campaign_id,adset_id,ad_review_feedback,issues_info,\
     creative{id,name,object_story_spec,url_tags,product_set_id}";
 
 /// What a creative is read with when it comes with no ad.

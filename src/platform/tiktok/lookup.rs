@@ -66,39 +66,79 @@ fn filters(kind: &Kind, manifest: &Manifest, names: &[(&str, &str)]) -> Vec<Valu
         .collect()
 }
 
-/// Everything of a leg that is there, what review says of its ads, and what it spent.
-pub(super) async fn rows(session: &Session, manifest: &Manifest) -> Result<Rows, CallError> {
-    let Some(campaign) = manifest.campaign_id() else {
-        return Ok(Rows::default());
+/// Everything of these legs that is there, what review says of their ads, and what they spent: the same calls for one leg as for
+/// as many as a filter holds.
+pub(super) async fn rows(session: &Session, manifests: &[&Manifest]) -> Result<Vec<Rows>, CallError> {
+    let campaigns: Vec<&str> = manifests.iter().filter_map(|m| m.campaign_id()).collect();
+    let mut all = Vec::new();
+    for batch in campaigns.chunks(IDS) {
+        all.push(batch_of(session, batch).await?);
+    }
+    let of = |rows: &[Value], campaign: &str| -> Vec<Value> {
+        let its = rows.iter().filter(|row| text(row, "campaign_id") == campaign);
+        its.cloned().collect()
     };
-    let filter = json!({ "campaign_ids": [campaign], "primary_status": "STATUS_ALL" });
-    let [campaigns, groups, ads] = KINDS
+    let one = |campaign: &str| {
+        let mut rows = Rows::default();
+        for batch in &all {
+            let head = batch.campaigns.iter();
+            rows.campaign = rows.campaign.or_else(|| {
+                head.filter(|row| text(row, "campaign_id") == campaign && reading::alive(row))
+                    .cloned()
+                    .next()
+            });
+            rows.ad_groups.extend(of(&batch.ad_groups, campaign));
+            rows.ads.extend(of(&batch.ads, campaign));
+            let spend = batch.spend.iter();
+            rows.spend.extend(
+                spend
+                    .filter(|row| text(&row["dimensions"], "campaign_id") == campaign)
+                    .cloned(),
+            );
+        }
+        for ad in &rows.ads {
+            let id = text(ad, "ad_id");
+            let review = all.iter().find_map(|batch| batch.reviews.get(id));
+            rows.reviews.extend(review.map(|review| (id.to_owned(), review.clone())));
+        }
+        rows
+    };
+    Ok(manifests
+        .iter()
+        .map(|manifest| manifest.campaign_id().map(one).unwrap_or_default())
+        .collect())
+}
+
+/// What was listed about several campaigns.
+struct Batch {
+    campaigns: Vec<Value>,
+    ad_groups: Vec<Value>,
+    ads: Vec<Value>,
+    reviews: serde_json::Map<String, Value>,
+    spend: Vec<Value>,
+}
+
+async fn batch_of(session: &Session, campaigns: &[&str]) -> Result<Batch, CallError> {
+    let filter = json!({ "campaign_ids": campaigns, "primary_status": "STATUS_ALL" });
+    let [heads, groups, ads] = KINDS
         .each_ref()
         .map(|kind| rows_of(session, kind, filter.clone()));
-    let (campaigns, groups, ads, spend) = futures::join!(
-        list(session, &campaigns.0, &campaigns.1),
+    let (heads, groups, ads, spend) = futures::join!(
+        list(session, &heads.0, &heads.1),
         list(session, &groups.0, &groups.1),
         list(session, &ads.0, &ads.1),
-        spend(session, campaign),
+        spend(session, campaigns),
     );
-    let mut rows = Rows {
-        campaign: campaigns?
-            .into_iter()
-            .find(|row| text(row, "campaign_id") == campaign),
+    let ads = ads?;
+    let alive = ads.iter().filter(|ad| reading::alive(ad));
+    let ids: Vec<String> = alive.map(|ad| text(ad, "ad_id").to_owned()).collect();
+    Ok(Batch {
+        campaigns: heads?,
         ad_groups: groups?,
-        ads: ads?,
+        reviews: reviews(session, &ids).await?,
+        ads,
         spend: spend?,
-        reviews: serde_json::Map::new(),
-    };
-    rows.campaign = rows.campaign.filter(reading::alive);
-    let ids: Vec<String> = rows
-        .ads
-        .iter()
-        .filter(|ad| reading::alive(ad))
-        .map(|ad| text(ad, "ad_id").to_owned())
-        .collect();
-    rows.reviews = reviews(session, &ids).await?;
-    Ok(rows)
+    })
 }
 
 /// What review says, by ad. The status of an ad that is off hides it, so both are asked.
@@ -121,9 +161,9 @@ async fn reviews(session: &Session, ads: &[String]) -> Result<serde_json::Map<St
     Ok(maps.flatten().collect())
 }
 
-/// What the campaign ever spent, as the report tells: rows are hours late (the vendor promises no time).
-async fn spend(session: &Session, campaign: &str) -> Result<Vec<Value>, CallError> {
-    let filter = json!([{ "field_name": "campaign_ids", "filter_type": "IN", "filter_value": json!([campaign]).to_string() }]);
+/// What the campaigns ever spent, as the report tells: rows are hours late (the vendor promises no time).
+async fn spend(session: &Session, campaigns: &[&str]) -> Result<Vec<Value>, CallError> {
+    let filter = json!([{ "field_name": "campaign_ids", "filter_type": "IN", "filter_value": json!(campaigns).to_string() }]);
     let query = [
         ("advertiser_id", json!(session.account.account_id)),
         ("report_type", json!("BASIC")),

@@ -205,8 +205,15 @@ impl Platform for TikTok {
     }
 
     async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError> {
-        let rows = lookup::rows(session, manifest).await?;
+        let rows = lookup::rows(session, &[manifest]).await?;
+        let rows = rows.into_iter().next().unwrap_or_default();
         Ok(reading::reading(manifest, &rows))
+    }
+
+    async fn read_all(&self, session: &Session, manifests: &[&Manifest]) -> Result<Vec<Reading>, CallError> {
+        let rows = lookup::rows(session, manifests).await?;
+        let each = manifests.iter().zip(&rows);
+        Ok(each.map(|(manifest, rows)| reading::reading(manifest, rows)).collect())
     }
 }
 

@@ -103,6 +103,50 @@ async fn a_lookup_finds_what_is_there_once_and_nothing_else() {
     }
 }
 
+/// Many legs are read by lists about all of them, each gets what it would be told alone, and it takes hardly more calls than
+/// one leg does.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_legs_are_read_together_and_each_is_told_its_own() {
+    const LEGS: usize = 8;
+    for platform in platform::all() {
+        let name = platform.name();
+        let bench = Bench::start(platform).await;
+        let mut legs = Vec::new();
+        for n in 0..LEGS {
+            let mut leg = bench.leg(&format!("many.{n}")).await;
+            bench.reach(Goal::Built, &mut leg).await.expect("built");
+            legs.push(leg);
+        }
+        bench.reach(Goal::Active, &mut legs[1]).await.expect("on");
+        let before = legs[2].manifest.clone();
+        bench.reach(Goal::Removed, &mut legs[2]).await.expect("removed");
+        legs[2].manifest = before;
+        let not_made = bench.leg("many.none").await;
+        legs.push(not_made);
+
+        let mut alone = Vec::new();
+        let mut most = 0;
+        for leg in &legs {
+            let so_far = bench.requests().await.len();
+            alone.push(bench.read(leg).await);
+            most = most.max(bench.requests().await.len() - so_far);
+        }
+        let so_far = bench.requests().await.len();
+        let manifests: Vec<_> = legs.iter().map(|leg| &leg.manifest).collect();
+        let together = bench.platform.read_all(&bench.session, &manifests).await;
+        let together = together.expect("all of them");
+        let calls = bench.requests().await.len() - so_far;
+        assert_eq!(together.len(), legs.len(), "{name}");
+        for (n, (one, all)) in alone.iter().zip(&together).enumerate() {
+            assert_eq!(format!("{one:?}"), format!("{all:?}"), "{name}, leg {n}");
+        }
+        assert!(together[0].objects.len() > 2, "{name}: there is something to tell");
+        assert_eq!(together[2].objects, [], "{name}: removed");
+        // What lists do not show any more (a removed campaign) may be asked for by its id.
+        assert!(calls <= 2 * most, "{name}: {calls} calls for {LEGS} legs, {most} for one");
+    }
+}
+
 /// Every way to lose a call, and whether it had its effect.
 pub fn losses() -> Vec<(&'static str, Value, bool)> {
     vec![
