@@ -4,10 +4,14 @@
 
 use super::output::Output;
 use super::{Failure, find};
+use crate::platform::Change;
 use crate::service::drift::{Difference, Looked, Told};
 use crate::wiring::Wiring;
 use clap::Args;
 use serde_json::json;
+
+/// How many changes by others are shown of a leg.
+const SHOWN: usize = 10;
 
 /// Compare the manifest with the platforms.
 #[derive(Args)]
@@ -75,6 +79,14 @@ pub async fn compare(
                 for difference in found {
                     output.line(format!("             {}", words(difference)));
                 }
+                for change in leg.changes.iter().take(SHOWN) {
+                    output.line(format!("             changed by {}", who(change)));
+                }
+                if let Some(more @ 1..) = leg.changes.len().checked_sub(SHOWN) {
+                    output.line(format!(
+                        "             … and {more} more change(s) by others; --json shows them all"
+                    ));
+                }
             }
         }
     }
@@ -86,6 +98,22 @@ pub async fn compare(
         )));
     }
     Ok((looked, differences))
+}
+
+/// `jo@example.com, 2026-11-23 10:00:00 UTC, GOOGLE_ADS_WEB_CLIENT: update campaign 12 (name, status)`
+fn who(change: &Change) -> String {
+    let fields = match change.fields.as_slice() {
+        [] => String::new(),
+        fields => format!(" ({})", fields.join(", ")),
+    };
+    format!(
+        "{}, {}, {}: {} {}{fields}",
+        change.by.as_deref().unwrap_or("somebody"),
+        change.at.format("%Y-%m-%d %H:%M:%S UTC"),
+        change.through,
+        change.operation,
+        change.object
+    )
 }
 
 fn words(difference: &Difference) -> String {

@@ -25,6 +25,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -209,6 +210,25 @@ pub struct Reading {
     pub eligibility: Eligibility,
     /// Whether the campaign ever spent; none: the platform doesn't tell.
     pub spent: Option<bool>,
+}
+
+/// One change that a platform's own log shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// When it was committed there.
+    pub at: DateTime<Utc>,
+    /// Who, as the platform says: an e-mail address; none: it does not.
+    pub by: Option<String>,
+    /// By which client, in the platform's words.
+    pub through: String,
+    /// Whether that client was a program: then it may have been us.
+    pub program: bool,
+    /// What was changed: the platform's kind and address of it.
+    pub object: String,
+    /// `create`, `update` or `remove`.
+    pub operation: String,
+    /// The fields, in the platform's words; none for what was made or removed.
+    pub fields: Vec<String>,
 }
 
 /// What a call can come to, other than well.
@@ -422,6 +442,17 @@ pub trait Platform: Send + Sync + 'static {
             readings.push(self.read(session, manifest).await?);
         }
         Ok(readings)
+    }
+
+    /// Who changed these legs' objects within this time, for each leg, newest first, where the platform keeps such a log for us to read;
+    /// nothing where it keeps none. What we changed ourselves is in it too.
+    async fn changes(
+        &self,
+        _session: &Session,
+        manifests: &[&Manifest],
+        _within: Range<DateTime<Utc>>,
+    ) -> Result<Vec<Vec<Change>>, CallError> {
+        Ok(manifests.iter().map(|_| Vec::new()).collect())
     }
 }
 

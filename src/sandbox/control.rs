@@ -113,7 +113,10 @@ fn object(world: &World, object: &Object, full: bool) -> Value {
     let history: Vec<Value> = object
         .history
         .iter()
-        .map(|(at, what)| json!({"at": at.to_rfc3339_opts(SecondsFormat::Micros, true), "what": what}))
+        .map(|line| {
+            let at = line.at.to_rfc3339_opts(SecondsFormat::Micros, true);
+            json!({"at": at, "what": line.what, "by_hand": line.by_hand})
+        })
         .collect();
     let status = ["status", "account_status", "entityStatus"]
         .iter()

@@ -6,10 +6,22 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// An object's place in the store; never reused within a run.
 pub(super) type Handle = usize;
+
+/// A line of an object's history.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) at: DateTime<Utc>,
+    /// By hand, in the vendor's own screens, or else through its API.
+    pub(super) by_hand: bool,
+    /// For people.
+    pub(super) what: String,
+    /// What was changed, one level deep: `name`, `ad.finalUrls`.
+    pub(super) fields: Vec<String>,
+}
 
 /// One thing that a vendor keeps for an account.
 #[derive(Debug, Clone)]
@@ -32,7 +44,7 @@ pub(super) struct Object {
     pub(super) updated_at: DateTime<Utc>,
     /// Lists, searches and look-ups do not show it before this.
     pub(super) visible_at: DateTime<Utc>,
-    pub(super) history: Vec<(DateTime<Utc>, String)>,
+    pub(super) history: Vec<Line>,
 }
 
 impl Object {
@@ -72,6 +84,24 @@ struct Group {
     by_name: HashMap<String, Vec<Handle>>,
 }
 
+/// Which fields differ, one level deep.
+fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let mut fields = Vec::new();
+    for key in keys.into_iter().filter(|key| !key.starts_with('_')) {
+        match (before.get(key), after.get(key)) {
+            (old, new) if old == new => {}
+            (Some(Value::Object(old)), Some(Value::Object(new))) => {
+                let inner: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+                let differs = inner.into_iter().filter(|name| old.get(*name) != new.get(*name));
+                fields.extend(differs.map(|name| format!("{key}.{name}")));
+            }
+            (_, _) => fields.push(key.clone()),
+        }
+    }
+    fields
+}
+
 enum Undo {
     Created,
     Changed(Handle, Box<Object>),
@@ -88,6 +118,8 @@ pub(super) struct Store {
     pub(super) now: DateTime<Utc>,
     /// How long what is created now stays hidden from look-ups.
     pub(super) hidden_for: TimeDelta,
+    /// Whether what is done now is done by hand.
+    pub(super) by_hand: bool,
 }
 
 impl Store {
@@ -115,7 +147,12 @@ impl Store {
             created_at: self.now,
             updated_at: self.now,
             visible_at: self.now + self.hidden_for,
-            history: vec![(self.now, draft.what)],
+            history: vec![Line {
+                at: self.now,
+                by_hand: self.by_hand,
+                what: draft.what,
+                fields: Vec::new(),
+            }],
         };
         self.by_key
             .entry(object.vendor)
@@ -143,12 +180,17 @@ impl Store {
     /// Changes an object, keeps its name findable, and writes a line of history unless `what` is empty.
     pub(super) fn change(&mut self, handle: Handle, what: &str, f: impl FnOnce(&mut Object)) {
         let before = Box::new(self.objects[handle].clone());
-        let now = self.now;
+        let (now, by_hand) = (self.now, self.by_hand);
         let object = &mut self.objects[handle];
         f(object);
         if !what.is_empty() {
             object.updated_at = now;
-            object.history.push((now, what.to_owned()));
+            object.history.push(Line {
+                at: now,
+                by_hand,
+                what: what.to_owned(),
+                fields: changed(&before.fields, &object.fields),
+            });
         }
         let (old, new) = (before.index().to_owned(), object.index().to_owned());
         self.rename(handle, &old, &new);

@@ -173,6 +173,7 @@ impl World {
     pub(super) fn tick(&mut self, hidden_for: TimeDelta) {
         self.now = Utc::now();
         self.store.now = self.now;
+        self.store.by_hand = false;
         let standing = i64::try_from(self.switches.late_visibility_ms).unwrap_or(i64::MAX / 2);
         self.store.hidden_for = hidden_for.max(TimeDelta::milliseconds(standing));
     }
@@ -216,6 +217,8 @@ impl World {
             return Err(Denied::Expired);
         }
         if token.starts_with(STANDING_TOKEN) {
+            // A service signs in at the token endpoint; who has the standing token stands for a person at a screen.
+            self.store.by_hand = true;
             return Ok(());
         }
         match self.tokens.get(token) {

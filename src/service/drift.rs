@@ -1,13 +1,16 @@
 //! What the platforms hold beside what the manifest says.
 //!
 //! Legs of one account are read together (`Platform::read_all`), several accounts at the same time; nothing is changed. Must not
-//! judge whose change it was: the manifest holds what we applied, so whatever differs was not done by us.
+//! guess whose change it was: the manifest holds what we applied, so whatever differs was not done by us; who did it is told where
+//! the platform keeps a log of that, without what our own audit log says was us.
 
+use crate::clock::SharedClock;
 use crate::domain::manifest::{Manifest, ObjectState, Serving};
 use crate::outbound::Outbound;
-use crate::platform::{self, CallError, Reading, Session};
+use crate::platform::{self, CallError, Change, Platform, Reading, Session};
 use crate::store::views::LegView;
 use crate::store::{Store, StoreError};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +22,12 @@ const BATCH: usize = 100;
 /// Goes at the same time.
 const AT_ONCE: usize = 4;
 
+/// How far a platform's clock may be from ours, and its log's time from our audit entry's: a call's deadline is the most.
+const MOMENTS: TimeDelta = TimeDelta::seconds(60);
+
+/// A leg's place, what the platform told of it, and who else changed it.
+type Answer = (usize, Told, Vec<Change>);
+
 /// Looks at what is there.
 pub struct Drift {
     /// The manifests.
@@ -27,6 +36,8 @@ pub struct Drift {
     pub outbound: Outbound,
     /// By platform id: where its API lives.
     pub base_urls: BTreeMap<String, Arc<str>>,
+    /// Until when logs are read.
+    pub clock: SharedClock,
 }
 
 /// One leg, looked at.
@@ -45,6 +56,9 @@ pub struct Looked {
     /// What the platform told.
     #[serde(flatten)]
     pub told: Told,
+    /// Who else changed it, newest first, as far as the platform's own log says; looked up only for what differs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 /// What the platform told of a leg.
@@ -107,8 +121,8 @@ impl Drift {
     /// [`StoreError`]; a platform that does not answer is no error.
     pub async fn look(&self, execution_id: i64) -> Result<Vec<Looked>, StoreError> {
         let legs = self.store.legs(execution_id, 20_000).await?;
-        let mut told: Vec<Told> = legs.iter().map(|_| Told::NotMade).collect();
-        let mut accounts: BTreeMap<(&str, &str, &str), Vec<(usize, &Manifest)>> = BTreeMap::new();
+        let mut told: Vec<(Told, Vec<Change>)> = legs.iter().map(|_| (Told::NotMade, Vec::new())).collect();
+        let mut accounts: BTreeMap<_, Vec<(usize, &Manifest)>> = BTreeMap::new();
         for (place, leg) in legs.iter().enumerate() {
             let made = leg.manifest.as_ref().filter(|m| m.existing().next().is_some());
             // What a newer version has is that version's to compare.
@@ -124,17 +138,17 @@ impl Drift {
         let batches = accounts
             .iter()
             .flat_map(|((platform, ..), legs)| legs.chunks(BATCH).map(move |batch| (*platform, batch)));
-        let answers: Vec<Vec<(usize, Told)>> = stream::iter(batches)
+        let answers: Vec<Vec<Answer>> = stream::iter(batches)
             .map(|(platform, batch)| self.ask(platform, batch))
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
-        for (place, answer) in answers.into_iter().flatten() {
+        for (place, answer, changes) in answers.into_iter().flatten() {
             if let Some(told) = told.get_mut(place) {
-                *told = answer;
+                *told = (answer, changes);
             }
         }
-        let one = |(leg, told): (LegView, Told)| Looked {
+        let one = |(leg, (told, changes)): (LegView, (Told, Vec<Change>))| Looked {
             leg_id: leg.leg_id,
             campaign_id: leg
                 .manifest
@@ -143,20 +157,17 @@ impl Drift {
             logical_campaign_key: leg.logical_campaign_key,
             state: leg.state,
             told,
+            changes,
         };
         drop(accounts);
         Ok(legs.into_iter().zip(told).map(one).collect())
     }
 
     /// What the platform tells of legs of one account.
-    async fn ask(
-        &self,
-        name: &str,
-        batch: &[(usize, &Manifest)],
-    ) -> Result<Vec<(usize, Told)>, StoreError> {
+    async fn ask(&self, name: &str, batch: &[(usize, &Manifest)]) -> Result<Vec<Answer>, StoreError> {
         let silent = |why: String| {
             let all = batch.iter();
-            all.map(|(place, _)| (*place, Told::Silent { why: why.clone() }))
+            all.map(|(place, _)| (*place, Told::Silent { why: why.clone() }, Vec::new()))
                 .collect()
         };
         let manifests: Vec<&Manifest> = batch.iter().map(|(_, manifest)| *manifest).collect();
@@ -183,15 +194,75 @@ impl Drift {
             account,
             deadline: platform.traits().deadline,
         };
-        Ok(match platform.read_all(&session, &manifests).await {
-            Ok(readings) => batch
-                .iter()
-                .zip(&readings)
-                .map(|((place, manifest), reading)| (*place, compare(manifest, reading)))
-                .collect(),
-            Err(CallError::Refused(error)) => silent(error.message),
-            Err(CallError::Unavailable { why, .. } | CallError::Unclear { why }) => silent(why),
-        })
+        let readings = match platform.read_all(&session, &manifests).await {
+            Ok(readings) => readings,
+            Err(CallError::Refused(error)) => return Ok(silent(error.message)),
+            Err(CallError::Unavailable { why, .. } | CallError::Unclear { why }) => return Ok(silent(why)),
+        };
+        let mut answers: Vec<Answer> = batch
+            .iter()
+            .zip(&readings)
+            .map(|((place, manifest), reading)| (*place, compare(manifest, reading), Vec::new()))
+            .collect();
+        let differing: Vec<(usize, &Manifest)> = answers
+            .iter()
+            .zip(&manifests)
+            .enumerate()
+            .filter(|(_, ((_, told, _), _))| matches!(told, Told::Differs { .. }))
+            .map(|(n, (_, manifest))| (n, *manifest))
+            .collect();
+        if !differing.is_empty() {
+            let asked: Vec<&Manifest> = differing.iter().map(|(_, manifest)| *manifest).collect();
+            let changes = self.others(platform.as_ref(), &session, &asked).await?;
+            for ((n, _), changes) in differing.iter().zip(changes) {
+                if let Some(answer) = answers.get_mut(*n) {
+                    answer.2 = changes;
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// What others did to these legs since we first touched them. What was done by a program within moments of one of our own
+    /// mutations, as the audit log has them, was us.
+    async fn others(
+        &self,
+        platform: &dyn Platform,
+        session: &Session,
+        legs: &[&Manifest],
+    ) -> Result<Vec<Vec<Change>>, StoreError> {
+        let mut ours: BTreeMap<String, Vec<DateTime<Utc>>> = BTreeMap::new();
+        let Some(first) = legs.first() else {
+            return Ok(Vec::new());
+        };
+        let (tenant, version) = (first.leg.tenant_id.as_str(), first.leg.plan_version.as_str());
+        for entry in self.store.audit_of(tenant, version).await? {
+            if let (Some(leg), "mutation", Ok(at)) = (entry.leg, entry.action.as_str(), entry.at.parse()) {
+                ours.entry(leg).or_default().push(at);
+            }
+        }
+        let Some(since) = ours.values().flatten().min().copied() else {
+            return Ok(Vec::new());
+        };
+        // A clock of theirs that is ahead hides nothing.
+        let within = since - MOMENTS..self.clock.now() + TimeDelta::days(1);
+        let mut changes = match platform.changes(session, legs, within).await {
+            Ok(changes) => changes,
+            Err(error) => {
+                tracing::info!(platform = platform.name(), error = %error, "who changed it could not be asked");
+                return Ok(Vec::new());
+            }
+        };
+        for (manifest, changes) in legs.iter().zip(&mut changes) {
+            let key = &manifest.leg;
+            let mine = ours.get(&format!("{}/{}", key.platform, key.logical_campaign_key));
+            let by_us = |change: &Change| {
+                let near = |at: &DateTime<Utc>| (change.at - *at).abs() <= MOMENTS;
+                change.program && mine.is_some_and(|mine| mine.iter().any(near))
+            };
+            changes.retain(|change| !by_us(change));
+        }
+        Ok(changes)
     }
 }
 

@@ -72,6 +72,7 @@ impl Wiring {
             store: self.store.clone(),
             outbound: self.outbound.clone(),
             base_urls: self.base_urls(),
+            clock: self.clock.clone(),
         }
     }
 

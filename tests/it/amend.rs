@@ -539,6 +539,51 @@ async fn drift_is_seen_and_what_was_removed_by_hand_is_made_again_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn drift_tells_who_did_it_where_the_platform_keeps_a_log() {
+    let app = App::start().await;
+    let plan = plans::only(plans::running_plan("who.1"), "google-ads");
+    app.publish(&plan).await;
+    app.settle_and_warp(6).await;
+    let id = campaigns(&app, "google-ads").await[0].0.clone();
+    let name = format!("customers/1234567890/campaigns/{id}");
+    let body = json!({ "mutateOperations": [{ "campaignOperation": {
+        "update": { "resourceName": name, "status": "PAUSED" }, "updateMask": "status",
+    } }] });
+    let request = app
+        .wiring
+        .outbound
+        .http
+        .post(format!(
+            "{}/google-ads/v26/customers/1234567890/googleAds:mutate",
+            app.url
+        ))
+        .bearer_auth("sandbox-token")
+        .header("user-agent", "somebody-else/1")
+        .json(&body);
+    let sent = app
+        .wiring
+        .outbound
+        .send(request, std::time::Duration::from_secs(5))
+        .await;
+    assert_eq!(sent.expect("an answer").status, 200);
+    let (code, text) = command(&app, &["drift", "who.1"]).await;
+    assert_eq!(code, 5, "{text}");
+    let by: Vec<&str> = text.lines().filter(|line| line.contains("changed by")).collect();
+    assert_eq!(by.len(), 1, "our own changes are not told: {text}");
+    for said in [
+        "someone@sandbox.example",
+        "GOOGLE_ADS_WEB_CLIENT",
+        "update campaign",
+        "(status)",
+    ] {
+        assert!(by[0].contains(said), "{said} in {text}");
+    }
+    let (_, text) = command(&app, &["drift", "who.1", "--json"]).await;
+    let seen: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(seen[0]["legs"][0]["changes"][0]["by"], "someone@sandbox.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_preview_of_a_thousand_campaigns_takes_no_time() {
     let app = App::start().await;
     let one = plans::only(plans::plan("many.1"), "meta");

@@ -204,12 +204,7 @@ async fn heads(session: &Session, campaigns: &[&str]) -> Result<Vec<Value>, Call
 }
 
 /// What has one of these ids, as many at once as a filter holds.
-async fn any_of(
-    session: &Session,
-    kind: &Kind,
-    field: &str,
-    ids: &[&str],
-) -> Result<Vec<Value>, CallError> {
+async fn any_of(session: &Session, kind: &Kind, field: &str, ids: &[&str]) -> Result<Vec<Value>, CallError> {
     let mut filters: Vec<String> = Vec::new();
     for id in ids {
         let one = format!("{field}=\"{id}\"");

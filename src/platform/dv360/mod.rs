@@ -183,7 +183,9 @@ impl Platform for Dv360 {
     async fn read_all(&self, session: &Session, manifests: &[&Manifest]) -> Result<Vec<Reading>, CallError> {
         let rows = lookup::rows(session, manifests).await?;
         let each = manifests.iter().zip(&rows);
-        Ok(each.map(|(manifest, rows)| reading::reading(manifest, rows)).collect())
+        Ok(each
+            .map(|(manifest, rows)| reading::reading(manifest, rows))
+            .collect())
     }
 }
 

@@ -254,8 +254,12 @@ pub(super) fn campaign_of(row: &Row) -> Option<&str> {
         row.campaign_criterion
             .as_ref()
             .and_then(|r| r.resource_name.as_deref()),
-        row.campaign_label.as_ref().and_then(|r| r.resource_name.as_deref()),
-        row.campaign_asset.as_ref().and_then(|r| r.resource_name.as_deref()),
+        row.campaign_label
+            .as_ref()
+            .and_then(|r| r.resource_name.as_deref()),
+        row.campaign_asset
+            .as_ref()
+            .and_then(|r| r.resource_name.as_deref()),
     ];
     let id = id_of(named.into_iter().flatten().next()?)?;
     Some(id.split_once('~').map_or(id, |(campaign, _)| campaign))

@@ -11,6 +11,7 @@
 mod account;
 mod ad_forms;
 mod bidding;
+mod changes;
 mod channel;
 mod check;
 mod creatives;
@@ -35,7 +36,7 @@ mod wire;
 
 use super::google_geo as geo;
 use super::{
-    AccountFacts, CallError, Done, Found, Goal, Mutation, NotOffered, Op, Platform, Problem, Reading,
+    AccountFacts, CallError, Change, Done, Found, Goal, Mutation, NotOffered, Op, Platform, Problem, Reading,
     Session, Traits, Upload, Uploaded,
 };
 use crate::domain::error::LegError;
@@ -48,6 +49,7 @@ use crate::outbound::google_oauth::{Rejected, SCOPE_ADWORDS};
 use crate::outbound::{Answer, NoAnswer};
 use async_trait::async_trait;
 use channel::Channel;
+use chrono::{DateTime, Utc};
 use errors::{Call, Trouble};
 use futures::future::try_join_all;
 use kinds::{Kind, VERSION, digits, id_of};
@@ -55,6 +57,7 @@ use lookup::Part;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::time::Duration;
 use wire::{MutateResponse, Row, SearchResponse};
 
@@ -253,13 +256,31 @@ impl Platform for GoogleAds {
         let one = |m: &&Manifest| reading::reading(m, &about(&rows, m));
         Ok(manifests.iter().map(one).collect())
     }
+
+    async fn changes(
+        &self,
+        session: &Session,
+        manifests: &[&Manifest],
+        within: Range<DateTime<Utc>>,
+    ) -> Result<Vec<Vec<Change>>, CallError> {
+        let customer = search(session, lookup::CUSTOMER.to_owned()).await?;
+        let zone = customer
+            .first()
+            .and_then(|row| row.customer.as_ref()?.time_zone.clone());
+        let zone = zone.and_then(|zone| zone.parse().ok()).unwrap_or(chrono_tz::UTC);
+        let rows = search(session, changes::query(zone, &within)).await?;
+        let one = |m: &&Manifest| changes::about(m, &rows, zone);
+        Ok(manifests.iter().map(one).collect())
+    }
 }
 
 /// What there is of these campaigns, part by part: as many queries for one as for many of the same kind.
 async fn rows_of(session: &Session, manifests: &[&Manifest]) -> Result<Vec<Row>, CallError> {
     let mut asked: Vec<(Part, Vec<&str>)> = Vec::new();
     for manifest in manifests {
-        let Some(id) = manifest.campaign_id() else { continue };
+        let Some(id) = manifest.campaign_id() else {
+            continue;
+        };
         for part in Part::reading(channel_of(manifest)) {
             match asked.iter_mut().find(|(known, _)| known == part) {
                 Some((_, ids)) => ids.push(id),

@@ -306,6 +306,13 @@ resource! {
     }
 }
 resource! {
+    /// `resources/change_event.proto`; the mask of changed fields is text, joined by commas.
+    ChangeEvent {
+        change_date_time: String, change_resource_type: String, change_resource_name: String, client_type: String,
+        user_email: String, resource_change_operation: String, changed_fields: String, campaign: String,
+    }
+}
+resource! {
     /// `common/metrics.proto`.
     Metrics { cost_micros: Int64 }
 }
@@ -317,7 +324,7 @@ resource! {
         campaign_criterion: CampaignCriterion, ad_group: AdGroup, ad_group_criterion: AdGroupCriterion,
         ad_group_ad: AdGroupAd, asset: Asset, asset_group: AssetGroup, asset_group_asset: AssetGroupAsset,
         campaign_asset: CampaignAsset, asset_group_listing_group_filter: AssetGroupListingGroupFilter,
-        product_link: ProductLink, metrics: Metrics,
+        product_link: ProductLink, metrics: Metrics, change_event: ChangeEvent,
     }
 }
 

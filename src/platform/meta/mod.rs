@@ -223,7 +223,9 @@ impl Platform for Meta {
     async fn read_all(&self, session: &Session, manifests: &[&Manifest]) -> Result<Vec<Reading>, CallError> {
         let rows = lookup::rows_of_all(session, manifests).await?;
         let each = manifests.iter().zip(&rows);
-        Ok(each.map(|(manifest, rows)| reading::reading(manifest, rows)).collect())
+        Ok(each
+            .map(|(manifest, rows)| reading::reading(manifest, rows))
+            .collect())
     }
 }
 

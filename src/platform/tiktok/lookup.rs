@@ -81,12 +81,8 @@ pub(super) async fn rows(session: &Session, manifests: &[&Manifest]) -> Result<V
     let one = |campaign: &str| {
         let mut rows = Rows::default();
         for batch in &all {
-            let head = batch.campaigns.iter();
-            rows.campaign = rows.campaign.or_else(|| {
-                head.filter(|row| text(row, "campaign_id") == campaign && reading::alive(row))
-                    .cloned()
-                    .next()
-            });
+            let is = |row: &&Value| text(row, "campaign_id") == campaign && reading::alive(row);
+            rows.campaign = rows.campaign.or_else(|| batch.campaigns.iter().find(is).cloned());
             rows.ad_groups.extend(of(&batch.ad_groups, campaign));
             rows.ads.extend(of(&batch.ads, campaign));
             let spend = batch.spend.iter();
@@ -99,7 +95,8 @@ pub(super) async fn rows(session: &Session, manifests: &[&Manifest]) -> Result<V
         for ad in &rows.ads {
             let id = text(ad, "ad_id");
             let review = all.iter().find_map(|batch| batch.reviews.get(id));
-            rows.reviews.extend(review.map(|review| (id.to_owned(), review.clone())));
+            rows.reviews
+                .extend(review.map(|review| (id.to_owned(), review.clone())));
         }
         rows
     };

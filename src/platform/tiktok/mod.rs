@@ -213,7 +213,9 @@ impl Platform for TikTok {
     async fn read_all(&self, session: &Session, manifests: &[&Manifest]) -> Result<Vec<Reading>, CallError> {
         let rows = lookup::rows(session, manifests).await?;
         let each = manifests.iter().zip(&rows);
-        Ok(each.map(|(manifest, rows)| reading::reading(manifest, rows)).collect())
+        Ok(each
+            .map(|(manifest, rows)| reading::reading(manifest, rows))
+            .collect())
     }
 }
 

@@ -11,6 +11,7 @@ mod asset_groups;
 pub(super) mod assets;
 mod budgets;
 mod campaigns;
+mod change_events;
 mod channels;
 mod creatives;
 mod criteria;
@@ -268,7 +269,10 @@ fn search(world: &mut World, customer: &str, body: &Map<String, Value>, stream: 
         );
     }
     let text = body.get("query").and_then(Value::as_str).unwrap_or("");
-    let found = query::parse(text).and_then(|query| rows::run(world, customer, &query));
+    let found = query::parse(text).and_then(|query| match query.from.as_str() {
+        change_events::RESOURCE => change_events::run(world, customer, &query),
+        _ => rows::run(world, customer, &query),
+    });
     let mut found = match found {
         Ok(found) => found,
         Err(fault) => return wrap(refuse(world, &[fault]), stream),

@@ -84,10 +84,10 @@ const FROM: &[(&str, &[&str])] = &[
 ];
 
 /// A field of a query, resolved.
-struct Resolved {
-    resource: &'static str,
+pub(super) struct Resolved {
+    pub(super) resource: &'static str,
     /// The JSON names below the resource.
-    path: Vec<String>,
+    pub(super) path: Vec<String>,
     ty: Type,
     repeated: bool,
 }
@@ -170,7 +170,7 @@ pub(super) fn run(world: &World, customer: &str, query: &Query) -> Result<Found,
 }
 
 /// Finds a field in the schema and checks that it may stand in this query.
-fn resolve(field: &str, allowed: &[&'static str], clause: &str) -> Result<Resolved, Fault> {
+pub(super) fn resolve(field: &str, allowed: &[&'static str], clause: &str) -> Result<Resolved, Fault> {
     let unknown = || {
         let message = format!("Unrecognized field in the query: '{field}'.");
         Fault::new("queryError", "UNRECOGNIZED_FIELD", &message).because(field)

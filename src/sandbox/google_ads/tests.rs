@@ -1,5 +1,6 @@
 //! The rules bite: what Google Ads refuses is refused, what it accepts is there afterwards.
 
+mod changes;
 mod channels;
 
 use super::*;

@@ -3,11 +3,85 @@
 
 use super::bench::Bench;
 use super::channels::Sample;
+use campaign_execution::clock::{Clock as _, SystemClock};
 use campaign_execution::domain::error::ErrorClass;
 use campaign_execution::domain::manifest::Serving;
 use campaign_execution::platform::{self, CallError, Eligibility, Goal, Upload, Uploaded};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// Drift tells who did it: the log's own words, without anything of other campaigns.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_accounts_log_tells_who_changed_a_campaign() {
+    let platform = platform::by_name("google-ads").expect("the adapter");
+    let bench = Bench::start(platform).await;
+    let mut legs = [bench.leg("log.1").await, bench.leg("log.2").await];
+    for leg in &mut legs {
+        bench.reach(Goal::Built, leg).await.expect("built");
+    }
+    let began = SystemClock.now();
+    let by_hand = |name: String, fields: Value, mask: &'static str, operation: &'static str| {
+        let mut update = fields;
+        update["resourceName"] = json!(name);
+        json!({ "mutateOperations": [{ operation: { "update": update, "updateMask": mask } }] })
+    };
+    let id = |kind: &str, key: &str| {
+        let id = legs[0].manifest.id(key).expect("an id");
+        format!("customers/1234567890/{kind}/{id}")
+    };
+    let changes = [
+        by_hand(
+            id("campaigns", "campaign"),
+            json!({ "status": "ENABLED" }),
+            "status",
+            "campaignOperation",
+        ),
+        by_hand(
+            id("campaignBudgets", "budget"),
+            json!({ "amountMicros": "77000000" }),
+            "amountMicros",
+            "campaignBudgetOperation",
+        ),
+    ];
+    for change in &changes {
+        bench
+            .call(
+                reqwest::Method::POST,
+                "/v26/customers/1234567890/googleAds:mutate",
+                change,
+            )
+            .await;
+    }
+    let manifests = [&legs[0].manifest, &legs[1].manifest];
+    let minutes = chrono::TimeDelta::minutes(5);
+    let told = bench
+        .platform
+        .changes(&bench.session, &manifests, began - minutes..began + minutes)
+        .await
+        .expect("the log");
+    assert_eq!(told.len(), 2);
+    let by_hand: Vec<_> = told[0].iter().filter(|change| !change.program).collect();
+    assert_eq!(by_hand.len(), 2, "{told:?}");
+    assert_eq!(
+        by_hand[0].fields,
+        ["amountMicros"],
+        "newest first, and a budget's too"
+    );
+    assert_eq!(by_hand[1].fields, ["status"]);
+    assert_eq!(by_hand[1].operation, "update");
+    assert!(by_hand[1].object.starts_with("campaign "), "{by_hand:?}");
+    assert_eq!(by_hand[1].by.as_deref(), Some("someone@sandbox.example"));
+    let apart = (by_hand[1].at - began).abs();
+    assert!(
+        apart < chrono::TimeDelta::seconds(30),
+        "in the account's zone: {apart}"
+    );
+    assert!(
+        told[1].iter().all(|change| change.program),
+        "the other leg is ours alone"
+    );
+    assert!(!told[1].is_empty(), "what we made stands in the log too");
+}
 
 fn ad(format: &str, fields: &Value) -> Value {
     let mut ad =

@@ -140,10 +140,16 @@ async fn many_legs_are_read_together_and_each_is_told_its_own() {
         for (n, (one, all)) in alone.iter().zip(&together).enumerate() {
             assert_eq!(format!("{one:?}"), format!("{all:?}"), "{name}, leg {n}");
         }
-        assert!(together[0].objects.len() > 2, "{name}: there is something to tell");
+        assert!(
+            together[0].objects.len() > 2,
+            "{name}: there is something to tell"
+        );
         assert_eq!(together[2].objects, [], "{name}: removed");
         // What lists do not show any more (a removed campaign) may be asked for by its id.
-        assert!(calls <= 2 * most, "{name}: {calls} calls for {LEGS} legs, {most} for one");
+        assert!(
+            calls <= 2 * most,
+            "{name}: {calls} calls for {LEGS} legs, {most} for one"
+        );
     }
 }
 
