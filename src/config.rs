@@ -6,7 +6,8 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
-use secrecy::SecretString;
+use crate::outbound::webhook::check_url;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sources::{defaults, keys, librdkafka_names, merge, read, set_from_environment};
 use std::collections::BTreeMap;
@@ -164,6 +165,9 @@ pub struct AssetLibrary {
 pub struct Alert {
     /// Where alerts of this route go.
     pub webhook_url: SecretString,
+    /// The credential file's name with the secret that signs them; empty: `alert-<route>`.
+    #[serde(default)]
+    pub credential: String,
 }
 
 /// Span export.
@@ -214,8 +218,14 @@ pub struct Worker {
 pub struct Sla {
     /// Seconds.
     pub execution_s: i64,
+    /// Of that.
+    pub warn_percent: i64,
     /// Seconds.
     pub escalate_s: i64,
+    /// Seconds.
+    pub escalate_after_s: i64,
+    /// Seconds.
+    pub alert_give_up_s: i64,
 }
 
 /// Stopping.
@@ -343,10 +353,23 @@ impl Config {
             ("gate.recheck_s", self.gate.recheck_s > 0),
             ("sla.execution_s", self.sla.execution_s > 0),
             ("sla.escalate_s", self.sla.escalate_s > 0),
+            ("sla.escalate_after_s", self.sla.escalate_after_s > 0),
+            ("sla.alert_give_up_s", self.sla.alert_give_up_s > 0),
             ("shutdown.deadline_s", self.shutdown.deadline_s > 0),
         ] {
             if !positive {
                 bad(key, "must be at least 1");
+            }
+        }
+        if !(1..=100).contains(&self.sla.warn_percent) {
+            bad("sla.warn_percent", "must be from 1 to 100");
+        }
+        if self.sla.escalate_after_s > self.sla.escalate_s {
+            bad("sla.escalate_after_s", "must not be more than sla.escalate_s");
+        }
+        for (route, alert) in &self.alerts {
+            if let Err(why) = check_url(alert.webhook_url.expose_secret()) {
+                bad(&format!("alerts.{route}.webhook_url"), why);
             }
         }
         if self.gate.verdict_ttl_s < 0 {

@@ -5,7 +5,10 @@
 use super::output::Output;
 use super::{Failure, chain};
 use crate::bus::admin;
+use crate::domain::clock;
+use crate::domain::tenant::Tenant;
 use crate::platform;
+use crate::service::alerts::Receivers;
 use crate::wiring::Wiring;
 use clap::Args;
 use serde_json::json;
@@ -118,6 +121,16 @@ pub async fn doctor(wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
             Ok(format!("calls go to {url}")),
         ));
     }
+    let receivers = wiring.receivers();
+    for (name, receiver) in receivers.iter() {
+        let found = wiring.outbound.check_receiver(receiver);
+        lines.push((
+            format!("alerts {name}"),
+            found
+                .map(|()| "has a webhook and a secret".to_owned())
+                .map_err(|why| (1, why)),
+        ));
+    }
     if database_up {
         for pause in wiring.store.pauses().await? {
             let (what, text) = (
@@ -128,6 +141,10 @@ pub async fn doctor(wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
             lines.push((what, if stuck { Err((1, text)) } else { Ok(text) }));
         }
         for tenant in wiring.store.tenants().await? {
+            lines.push((
+                format!("tenant {} alerts", tenant.tenant_id),
+                Ok(routes(&receivers, &tenant)),
+            ));
             for (name, account) in &tenant.accounts {
                 let found = wiring.outbound.credentials.get(&account.credential);
                 let what = format!("tenant {} {name}", tenant.tenant_id);
@@ -160,6 +177,17 @@ pub async fn doctor(wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
     );
     output.table(&["", "CHECK", "FOUND"], &rows);
     Ok(worst)
+}
+
+/// Who is told what of a tenant.
+fn routes(receivers: &Receivers, tenant: &Tenant) -> String {
+    let routes = [clock::CLIENT, clock::AGENCY_MASTER].map(|route| match receivers.of(route, Some(tenant)) {
+        Some(receiver) => format!("{route} → {receiver}"),
+        None => {
+            format!("{route}: no webhook, only execution.escalated tells; set alerts.<receiver>.webhook_url")
+        }
+    });
+    routes.join("; ")
 }
 
 fn credentials_dir(wiring: &Wiring) -> Found {

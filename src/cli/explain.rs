@@ -78,6 +78,10 @@ impl Explain {
             super::status::state(&execution),
             super::status::legs_line(&execution)
         ));
+        let alerts = super::alerts::of(wiring, &execution).await?;
+        for (what, text) in super::alerts::lines(&execution, &alerts) {
+            output.line(format!("{what}: {text}"));
+        }
         for person in people.iter().filter(|p| p.resolved_at.is_none()) {
             output.line(format!(
                 "waits for a person ({}): {}",
@@ -257,6 +261,15 @@ pub fn sentence(entry: &Entry) -> String {
             (_, "") => "the pause is over; it was on again already".to_owned(),
             (_, objects) => format!("the pause is over: switched {objects} on again"),
         },
+        "clock.warned" => "the deadline is near".to_owned(),
+        "clock.breached" => format!("the deadline is broken; told: {}", told(entry)),
+        "clock.escalated" => format!("the failure is escalated; told: {}", told(entry)),
+        "alert.delivered" => format!("{} has the alert ({})", text("/receiver"), text("/route")),
+        "alert.given_up" => format!(
+            "the alert to {} is given up: {}",
+            text("/receiver"),
+            text("/error")
+        ),
         "launch.approve" => format!("a person approved the launch{}", reason(entry)),
         "launch.reject" => format!("a person refused the launch{}", reason(entry)),
         "launch.approve_void" => format!("an approval changed nothing: {}", text("/because")),
@@ -268,6 +281,20 @@ pub fn sentence(entry: &Entry) -> String {
         "undo.kept_paused" => "it stays paused: only what never spent is removed".to_owned(),
         action => format!("{}{}", action.replace(['.', '_'], " "), reason(entry)),
     }
+}
+
+/// Whom a step of a clock told.
+fn told(entry: &Entry) -> String {
+    let all = entry.detail["told"].as_array();
+    let one = |told: &Value| {
+        let route = told["route"].as_str().unwrap_or_default();
+        match told["receiver"].as_str() {
+            Some(receiver) => format!("{receiver} ({route})"),
+            None => format!("{route}, by event alone"),
+        }
+    };
+    let told: Vec<String> = all.into_iter().flatten().map(one).collect();
+    told.join(", ")
 }
 
 fn reason(entry: &Entry) -> String {

@@ -92,6 +92,16 @@ Examples:
   campaign-execution status --tenant acme --limit 10
   campaign-execution status spring-sale-2027.3 --tenant acme --json";
 
+/// `alerts`.
+pub const ALERTS: &str = "\
+An alert is a signed webhook to the receiver of its route (alerts.<receiver> in the
+configuration). It is sent until the receiver takes it, for three days; without a receiver
+only the event execution.escalated tells of it. `doctor` checks the receivers.
+
+Examples:
+  campaign-execution alerts
+  campaign-execution alerts --tenant acme --all --json";
+
 /// `replay`.
 pub const REPLAY: &str = "\
 Examples:

@@ -4,6 +4,7 @@
 //! 5 differences found · 6 a dependency cannot be reached.
 
 mod admin;
+mod alerts;
 mod ask;
 mod audit;
 mod bench;
@@ -98,6 +99,9 @@ enum Command {
     /// Places where a person must act
     #[command(after_help = help::TOUCHPOINTS)]
     Touchpoints(status::Touchpoints),
+    /// Who was told of broken deadlines and failures, and who could not be
+    #[command(after_help = help::ALERTS)]
+    Alerts(alerts::Alerts),
     /// Approve the launch of a plan version
     #[command(after_help = help::APPROVE)]
     Approve(decide::Decide),
@@ -280,6 +284,7 @@ async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
         Command::Drift(command) => command.run(&wiring(file)?, output).await,
         Command::Explain(command) => command.run(&wiring(file)?, output).await,
         Command::Touchpoints(command) => command.run(&wiring(file)?, output).await,
+        Command::Alerts(command) => command.run(&wiring(file)?, output).await,
         Command::Approve(command) => command.approval(&wiring(file)?, output, true).await,
         Command::Reject(command) => command.approval(&wiring(file)?, output, false).await,
         Command::Rollback(command) => {

@@ -76,11 +76,15 @@ impl Status {
                             e.tenant_id.clone(),
                             e.plan_version.clone(),
                             state(e),
+                            super::alerts::deadline(e),
                             legs_line(e),
                         ]
                     })
                     .collect();
-                output.table(&["RECEIVED", "TENANT", "PLAN VERSION", "STATE", "LEGS"], &rows);
+                output.table(
+                    &["RECEIVED", "TENANT", "PLAN VERSION", "STATE", "DEADLINE", "LEGS"],
+                    &rows,
+                );
                 paused(wiring, output, self.tenant.as_deref()).await?;
                 Ok(0)
             }
@@ -105,7 +109,8 @@ async fn paused(wiring: &Wiring, output: &Output, tenant: Option<&str>) -> Resul
 async fn one(wiring: &Wiring, execution: &ExecutionView, output: &Output) -> Result<u8, Failure> {
     let legs = wiring.store.legs(execution.id, 10_000).await?;
     let checks = wiring.store.gate_checks(execution.id).await?;
-    output.json(&json!({ "execution": execution, "legs": legs, "gate": checks }));
+    let alerts = super::alerts::of(wiring, execution).await?;
+    output.json(&json!({ "execution": execution, "legs": legs, "gate": checks, "alerts": alerts }));
     output.line(format!(
         "{} of tenant {}",
         output.bold(&execution.plan_version),
@@ -119,8 +124,8 @@ async fn one(wiring: &Wiring, execution: &ExecutionView, output: &Output) -> Res
     ));
     output.line(output.tint(&format!("  state     {} ", state(execution))));
     paused(wiring, output, Some(&execution.tenant_id)).await?;
-    if execution.settled.is_none() {
-        output.line(format!("  deadline  {}", time(execution.deadline_at)));
+    for (what, text) in super::alerts::lines(execution, &alerts) {
+        output.line(format!("  {what:9} {text}"));
     }
     if execution.gate != "open" {
         let rows: Vec<Vec<String>> = checks

@@ -45,10 +45,13 @@ fn nearest(key: &str, known: &[String]) -> Option<String> {
     let of_route = key
         .strip_prefix("alerts.")
         .and_then(|rest| rest.split('.').next());
-    let address = of_route.map(|route| format!("alerts.{route}.webhook_url"));
+    let of_route: Vec<String> = of_route
+        .into_iter()
+        .flat_map(|route| ["webhook_url", "credential"].map(|key| format!("alerts.{route}.{key}")))
+        .collect();
     known
         .iter()
-        .chain(&address)
+        .chain(&of_route)
         .map(|k| (strsim::damerau_levenshtein(k, key), k))
         .min()
         .filter(|(distance, _)| *distance <= key.len() / 3 + 1)
@@ -61,7 +64,10 @@ fn is_known(key: &str, known: &[String]) -> bool {
         || key
             .strip_prefix(PROPERTIES)
             .is_some_and(|rest| rest.starts_with('.'))
-        || matches!(parts.as_slice(), ["alerts", _] | ["alerts", _, "webhook_url"])
+        || matches!(
+            parts.as_slice(),
+            ["alerts", _] | ["alerts", _, "webhook_url" | "credential"]
+        )
 }
 
 /// What a value is, for a message that must not hold the value itself.

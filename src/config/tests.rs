@@ -94,7 +94,7 @@ fn bad_values_say_which_key() {
 }
 
 #[test]
-fn below_an_alert_route_only_its_address_is_known() {
+fn below_an_alert_route_only_its_address_and_credential_are_known() {
     let f = file("[alerts.client]\nwebhook_url = \"https://x.example\"\nwebhok_url = \"https://y.example\"");
     let variables = env(&[("CAMPAIGN_EXECUTION__ALERTS__CLIENT__URL", "https://z.example")]);
     let problems = Config::load(Some(f.path()), variables).unwrap_err();
@@ -112,7 +112,7 @@ fn below_an_alert_route_only_its_address_is_known() {
 
 #[test]
 fn the_environment_overrides_a_route_with_a_dash_in_its_name() {
-    let f = file("[alerts.agency-master]\nwebhook_url = \"https://file.example\"");
+    let f = file("[alerts.agency-master]\nwebhook_url = \"https://file.example\"\ncredential = \"billing\"");
     let variables = env(&[
         (
             "CAMPAIGN_EXECUTION__ALERTS__AGENCY_MASTER__WEBHOOK_URL",
@@ -126,6 +126,7 @@ fn the_environment_overrides_a_route_with_a_dash_in_its_name() {
     let config = Config::load(Some(f.path()), variables).unwrap();
     let routes: Vec<&str> = config.alerts.keys().map(String::as_str).collect();
     assert_eq!(routes, ["agency-master", "client"]);
+    assert_eq!(config.alerts["agency-master"].credential, "billing");
     assert_eq!(
         secrecy::ExposeSecret::expose_secret(&config.alerts["agency-master"].webhook_url),
         "https://env.example"
@@ -170,6 +171,17 @@ fn no_message_holds_a_secret_and_a_broken_file_says_its_line() {
         ("[gate]\nverdict_ttl_s = -1", "gate.verdict_ttl_s"),
         ("[sla]\nexecution_s = 0", "sla.execution_s"),
         ("[sla]\nescalate_s = 0", "sla.escalate_s"),
+        ("[sla]\nescalate_after_s = 3601", "sla.escalate_after_s"),
+        ("[sla]\nwarn_percent = 101", "sla.warn_percent"),
+        ("[sla]\nalert_give_up_s = 0", "sla.alert_give_up_s"),
+        (
+            "[alerts.client]\nwebhook_url = \"http://hush.example\"",
+            "alerts.client.webhook_url: must be https",
+        ),
+        (
+            "[alerts.client]\nwebhook_url = \"hush\"",
+            "alerts.client.webhook_url",
+        ),
         ("[kafka]\nmax_message_bytes = 0", "kafka.max_message_bytes"),
         ("[intake]\nmax_plan_bytes = 0", "intake.max_plan_bytes"),
         ("[kafka]\nproperties = 3", "kafka.properties"),

@@ -122,7 +122,7 @@ impl LegError {
     pub fn payer(platform: &str, message: impl Into<String>) -> Self {
         Self {
             alert_code: Some(format!("PRE-{}-PAYER", platform.to_uppercase())),
-            route: Some("agency_master".to_owned()),
+            route: Some(super::clock::AGENCY_MASTER.to_owned()),
             ..Self::new(
                 ErrorClass::Payer,
                 "payer",

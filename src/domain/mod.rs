@@ -6,6 +6,7 @@
 
 pub mod budget;
 pub mod catalog;
+pub mod clock;
 pub mod decision;
 pub mod diff;
 pub mod error;

@@ -3,6 +3,7 @@
 //! Must not put an id into a label: tenants and plans are in `status`, not here.
 
 use super::{Refused, Shared};
+use crate::domain::clock::{AGENCY_MASTER, CLIENT};
 use crate::domain::hold::Hold;
 use crate::platform;
 use axum::extract::State;
@@ -67,13 +68,102 @@ fn families() -> Vec<Family> {
             Hold::ALL.iter().map(|h| h.as_str()),
         ),
     ]
+    .into_iter()
+    .chain(clocks())
+    .collect()
+}
+
+/// What the store counts of deadlines and alerts.
+fn clocks() -> Vec<Family> {
+    let routes = || [CLIENT, AGENCY_MASTER];
+    vec![
+        family(
+            "deadlines_running",
+            "Executions that are not live or scheduled yet, by what their deadline does next.",
+            Some("next"),
+            ["warn", "breach"],
+        ),
+        family(
+            "deadline_warnings_total",
+            "Executions that came near their deadline.",
+            None,
+            [""],
+        ),
+        family(
+            "deadline_breaches_total",
+            "Executions that were not live or scheduled in time.",
+            None,
+            [""],
+        ),
+        family(
+            "escalations_due",
+            "Failures that are escalated soon unless they are mended.",
+            None,
+            [""],
+        ),
+        family(
+            "escalations_total",
+            "Failures that were escalated.",
+            Some("route"),
+            routes(),
+        ),
+        family(
+            "escalation_seconds_total",
+            "Seconds from failures to their escalations, summed.",
+            None,
+            [""],
+        ),
+        family(
+            "alerts_waiting",
+            "Alerts that were not delivered yet.",
+            Some("route"),
+            routes(),
+        ),
+        family(
+            "alert_oldest_seconds",
+            "How long the oldest of them has waited.",
+            None,
+            [""],
+        ),
+        family(
+            "alerts_delivered_total",
+            "Alerts that a receiver took.",
+            Some("route"),
+            routes(),
+        ),
+        family(
+            "alerts_late_total",
+            "Of these, those that came later than promised.",
+            Some("route"),
+            routes(),
+        ),
+        family(
+            "alerts_given_up_total",
+            "Alerts that no receiver took in days.",
+            Some("route"),
+            routes(),
+        ),
+        family(
+            "alert_delivery_seconds_total",
+            "Seconds from alerts to their delivery, summed.",
+            None,
+            [""],
+        ),
+        family(
+            "alert_attempts_failed_total",
+            "Attempts to deliver an alert that failed.",
+            None,
+            [""],
+        ),
+    ]
 }
 
 /// Answers.
 pub(super) async fn answer(State(shared): State<Shared>) -> Result<Response, Refused> {
     let store = &shared.wiring.store;
     let (backlog, age) = store.outbox_backlog().await?;
-    let counted = store.gauges().await?;
+    let mut counted = store.gauges().await?;
+    counted.extend(store.clock_gauges().await?);
     let mut text = String::new();
     head(
         &mut text,

@@ -7,6 +7,7 @@ mod metrics;
 
 use crate::bus::admin;
 use crate::store::StoreError;
+use crate::store::alerts::Which;
 use crate::wiring::Wiring;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -39,6 +40,7 @@ pub async fn serve(listener: TcpListener, wiring: Wiring, stop: CancellationToke
         .route("/v1/executions", get(executions))
         .route("/v1/executions/{tenant}/{plan_version}", get(execution))
         .route("/v1/touchpoints", get(touchpoints))
+        .route("/v1/alerts", get(alerts))
         .with_state(Shared { wiring, tokens });
     let served = axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.cancelled().await })
@@ -177,7 +179,29 @@ async fn execution(
     };
     let legs = store.legs(execution.id, 10_000).await?;
     let gate = store.gate_checks(execution.id).await?;
-    Ok(Json(json!({ "execution": execution, "legs": legs, "gate": gate })).into_response())
+    let alerts = store
+        .alerts(Which {
+            tenant: None,
+            execution_id: Some(execution.id),
+            delivered_too: true,
+        })
+        .await?;
+    let all = json!({ "execution": execution, "legs": legs, "gate": gate, "alerts": alerts });
+    Ok(Json(all).into_response())
+}
+
+async fn alerts(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Query(page): Query<Page>,
+) -> Result<Response, Refused> {
+    admit(&shared, &headers)?;
+    let which = Which {
+        tenant: page.tenant.as_deref(),
+        execution_id: None,
+        delivered_too: true,
+    };
+    Ok(Json(shared.wiring.store.alerts(which).await?).into_response())
 }
 
 async fn touchpoints(

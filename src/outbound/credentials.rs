@@ -88,6 +88,56 @@ impl Credentials {
     /// # Errors
     /// [`BadCredential`] names the file and what is wrong: absent, unreadable, open to others, not JSON, keys missing.
     pub fn get(&self, name: &str) -> Result<Credential, BadCredential> {
+        let (path, meta) = self.find(name)?;
+        let bad = |what: String| BadCredential {
+            path: path.clone(),
+            what,
+        };
+        let stamp = (meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), meta.len());
+        let mut cache = self
+            .cache
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((modified, len, credential)) = cache.get(name)
+            && (*modified, *len) == stamp
+        {
+            return Ok(credential.clone());
+        }
+        let bytes = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
+        let file: File = serde_json::from_slice(&bytes).map_err(|e| bad(not_json(&e)))?;
+        let credential = interpret(file).map_err(&bad)?;
+        cache.insert(name.to_owned(), (stamp.0, stamp.1, credential.clone()));
+        Ok(credential)
+    }
+
+    /// The secret that an alert receiver's webhooks are signed with: `{"webhook_secret": "whsec_…"}`. Read anew each time: alerts
+    /// are few.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn webhook_secret(&self, name: &str) -> Result<SecretString, BadCredential> {
+        #[derive(Deserialize)]
+        struct Secret {
+            webhook_secret: SecretString,
+        }
+        let (path, _) = self.find(name)?;
+        let bad = |what: String| BadCredential {
+            path: path.clone(),
+            what,
+        };
+        let bytes = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
+        let secret: Secret = serde_json::from_slice(&bytes).map_err(|e| {
+            if e.is_data() {
+                bad("it needs webhook_secret".into())
+            } else {
+                bad(not_json(&e))
+            }
+        })?;
+        Ok(secret.webhook_secret)
+    }
+
+    /// The file of this name, if it may be read by nobody else.
+    fn find(&self, name: &str) -> Result<(PathBuf, std::fs::Metadata), BadCredential> {
         let path = self.dir.join(format!("{name}.json"));
         let bad = |what: String| BadCredential {
             path: path.clone(),
@@ -100,30 +150,18 @@ impl Credentials {
             ));
         }
         let meta = std::fs::metadata(&path).map_err(|error| bad(error.to_string()))?;
-        check_permissions(&meta).map_err(&bad)?;
-        let stamp = (meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), meta.len());
-        let mut cache = self
-            .cache
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((modified, len, credential)) = cache.get(name)
-            && (*modified, *len) == stamp
-        {
-            return Ok(credential.clone());
-        }
-        let bytes = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
-        // serde_json's error quotes what it met; only its position is safe to show.
-        let file: File = serde_json::from_slice(&bytes).map_err(|e| {
-            bad(format!(
-                "not a JSON object of strings (line {}, column {})",
-                e.line(),
-                e.column()
-            ))
-        })?;
-        let credential = interpret(file).map_err(&bad)?;
-        cache.insert(name.to_owned(), (stamp.0, stamp.1, credential.clone()));
-        Ok(credential)
+        check_permissions(&meta).map_err(bad)?;
+        Ok((path, meta))
     }
+}
+
+/// serde_json's error quotes what it met; only its position is safe to show.
+fn not_json(error: &serde_json::Error) -> String {
+    format!(
+        "not a JSON object of strings (line {}, column {})",
+        error.line(),
+        error.column()
+    )
 }
 
 #[cfg(unix)]

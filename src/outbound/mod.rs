@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod google_oauth;
 pub mod pace;
 pub mod public;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use super::compose::Composer;
 use super::poke::Pokes;
 use crate::bus::consumer::{Delivery, Subscription};
 use crate::clock::SharedClock;
+use crate::domain::clock::Limits;
 use crate::domain::plan::Plan;
 use crate::domain::tenant::Tenant;
 use crate::store::audit::{Entry, Record};
@@ -82,7 +83,7 @@ pub struct Intake {
     /// The largest plan, bytes unpacked.
     pub max_plan_bytes: usize,
     /// From approval to live, seconds.
-    pub sla_s: i64,
+    pub limits: Limits,
 }
 
 impl Intake {
@@ -152,7 +153,7 @@ impl Intake {
             approved_at: plan.approved_at,
             approved_by: plan.approved_by.clone(),
             event_id: envelope.event_id,
-            sla_s: self.sla_s,
+            limits: self.limits,
             traceparent: traceparent.map(str::to_owned).or(envelope.traceparent),
             force: None,
             now: self.clock.stamp(),

@@ -4,11 +4,13 @@
 //! **Invariants.** No transaction spans a call. Nothing but `worker` sends a mutation. A consumer never calls HTTP
 //! between receiving a message and storing its offset. A mutation's intent is committed before it is sent.
 
+pub mod alerts;
 pub mod backoff;
 pub mod clocks;
 pub mod committer;
 pub mod compose;
 pub mod control;
+pub mod deadlines;
 pub mod drift;
 pub mod drive;
 pub mod gate;

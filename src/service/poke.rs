@@ -18,6 +18,8 @@ pub struct Pokes {
     pub gate: Arc<Notify>,
     /// Outbox rows.
     pub relay: Arc<Notify>,
+    /// Alerts to be sent.
+    pub alerts: Arc<Notify>,
     workers: Arc<HashMap<&'static str, Arc<Notify>>>,
 }
 

@@ -6,7 +6,7 @@ use super::intake::drop_amendment;
 use super::moves::{self, Compose, Moves};
 use super::touchpoints::{Scope, Settling};
 use super::withdraw::{self, Queued};
-use super::{Store, StoreError, audit, commit, refused, touchpoints};
+use super::{Store, StoreError, audit, clocks, commit, refused, touchpoints};
 use serde_json::json;
 use sqlx::Row;
 use std::sync::Arc;
@@ -204,9 +204,12 @@ async fn set_gate(conn: &mut super::Conn, id: i64, to: Option<&str>) -> Result<(
     )
     .bind(id)
     .bind(to)
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(refused("control.gate"))?;
+    if to.is_some() {
+        clocks::stop(conn, id).await?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::audit::{Entry, Record};
 use super::intake::{drop_amendment, inbox};
 use super::moves::Compose;
 use super::touchpoints::{self, Scope, Settling};
-use super::{Conn, Store, StoreError, audit, commit, parse_json, refused};
+use super::{Conn, Store, StoreError, audit, clocks, commit, parse_json, refused};
 use crate::domain::decision::{Binding, Standing, Verdict, judge};
 use crate::domain::saga::{Direction, Saga};
 use chrono::{DateTime, Utc};
@@ -272,6 +272,8 @@ async fn record(
     if !decision.approve && amends {
         // What is launched stays as it is; only the amendment is refused.
         drop_amendment(conn, id).await?;
+    } else if !decision.approve {
+        clocks::stop(conn, id).await?;
     }
     let compose = decision.compose.as_ref();
     let mut settling = Settling {

@@ -8,7 +8,7 @@ use super::moves::{Compose, ExecutionRow, Moves};
 use super::outbox::{self, Message};
 use super::touchpoints::{Scope, Settling};
 use super::withdraw::{self, Queued};
-use super::{Conn, Store, StoreError, audit, commit, parse_text, refused, to_json, touchpoints};
+use super::{Conn, Store, StoreError, audit, clocks, commit, parse_text, refused, to_json, touchpoints};
 use crate::domain::gate::{Check, Outcome};
 use crate::domain::saga::Saga;
 use crate::domain::spec::LegSpec;
@@ -187,6 +187,7 @@ impl Store {
                     None => not_needed(&mut tx, compose, job).await?,
                 }
                 outbox::put(&mut tx, &messages).await?;
+                clocks::follow_gate(&mut tx, job.execution_id, checks).await?;
             }
             GateResult::Open { saga, legs, stripped } => {
                 notes = stripped;
@@ -229,37 +230,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn gate_checks(&self, execution_id: i64) -> Result<Vec<Check>, StoreError> {
-        let rows = sqlx::query(
-            "-- gate.checks
-             SELECT check_name, outcome, reason, remedy, age_s, plan_amount, platform_limit, alert_code, route
-             FROM gate_check WHERE execution_id = $1 ORDER BY check_name",
-        )
-        .bind(execution_id)
-        .fetch_all(self.pool())
-        .await
-        .map_err(refused("gate.checks"))?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Check {
-                    outcome: parse_text(
-                        "gate_check",
-                        execution_id,
-                        "outcome",
-                        row.get("outcome"),
-                        Outcome::parse,
-                    )?,
-                    check: row.get("check_name"),
-                    reason: row.get("reason"),
-                    remedy: row.get("remedy"),
-                    age_s: row.get("age_s"),
-                    plan_amount: row.get("plan_amount"),
-                    platform_limit: row.get("platform_limit"),
-                    alert_code: row.get("alert_code"),
-                    route: row.get("route"),
-                    again_s: 0,
-                })
-            })
-            .collect()
+        checks_of(&mut *self.connection().await?, execution_id).await
     }
 }
 
@@ -273,6 +244,36 @@ async fn not_needed(conn: &mut Conn, compose: &dyn Compose, job: &GateJob) -> Re
         reason: Some("the tenant's policy does not ask for it now"),
     };
     touchpoints::settle(conn, compose, &settling).await.map(drop)
+}
+
+/// The verdicts kept for an execution.
+pub(crate) async fn checks_of(conn: &mut Conn, execution_id: i64) -> Result<Vec<Check>, StoreError> {
+    let rows = sqlx::query(
+        "-- gate.checks
+         SELECT check_name, outcome, reason, remedy, age_s, plan_amount, platform_limit, alert_code, route
+         FROM gate_check WHERE execution_id = $1 ORDER BY check_name",
+    )
+    .bind(execution_id)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("gate.checks"))?;
+    rows.into_iter()
+        .map(|row| {
+            let outcome = row.get("outcome");
+            Ok(Check {
+                outcome: parse_text("gate_check", execution_id, "outcome", outcome, Outcome::parse)?,
+                check: row.get("check_name"),
+                reason: row.get("reason"),
+                remedy: row.get("remedy"),
+                age_s: row.get("age_s"),
+                plan_amount: row.get("plan_amount"),
+                platform_limit: row.get("platform_limit"),
+                alert_code: row.get("alert_code"),
+                route: row.get("route"),
+                again_s: 0,
+            })
+        })
+        .collect()
 }
 
 /// No gate opens for a tenant that was paused while it was asked: it is asked again when the pause is over.
@@ -406,9 +407,12 @@ async fn settle_gate(conn: &mut Conn, job: &GateJob, came: &Came) -> Result<(), 
     };
     sqlx::query(query)
         .bind(job.execution_id)
-        .execute(conn)
+        .execute(&mut *conn)
         .await
         .map_err(refused("gate.settle"))?;
+    if matches!(came, Came::Fenced) {
+        clocks::stop(conn, job.execution_id).await?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use super::audit::{Entry, Record};
 use super::moves::Compose;
 use super::outbox::{self, Message};
 use super::touchpoints::{Scope, Settling};
-use super::{Conn, Store, StoreError, audit, commit, parse_json, refused, touchpoints};
+use super::{Conn, Store, StoreError, audit, clocks, commit, parse_json, refused, touchpoints};
+use crate::domain::clock::Limits;
 use crate::domain::saga::{Direction, Saga};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -31,8 +32,8 @@ pub struct NewPlan {
     pub approved_by: String,
     /// The producer's id of the message.
     pub event_id: Option<String>,
-    /// From approval on.
-    pub sla_s: i64,
+    /// How long it may take.
+    pub limits: Limits,
     /// Of the message.
     pub traceparent: Option<String>,
     /// Why an older payload shall win over what is in force; none: it must not.
@@ -132,10 +133,10 @@ pub(crate) async fn drop_amendment(conn: &mut Conn, execution_id: i64) -> Result
          WHERE id = $1 AND saga IS NOT NULL",
     )
     .bind(execution_id)
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(refused("intake.drop_amendment"))?;
-    Ok(())
+    clocks::stop(conn, execution_id).await
 }
 
 async fn take(conn: &mut Conn, compose: &dyn Compose, plan: &NewPlan) -> Result<(Taken, Record), StoreError> {
@@ -201,9 +202,13 @@ pub(crate) async fn inbox(
 async fn insert(conn: &mut Conn, plan: &NewPlan) -> Result<Taken, StoreError> {
     sqlx::query(
         "-- intake.insert
-         INSERT INTO execution (tenant_id, plan_id, plan_version, payload, payload_hash, approved_at, approved_by,
-                                deadline_at, traceparent)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8), $9)",
+         WITH start AS (SELECT clock_start($6) AS at),
+              made AS (
+                  INSERT INTO execution (tenant_id, plan_id, plan_version, payload, payload_hash, approved_at, approved_by,
+                                         deadline_at, traceparent)
+                  SELECT $1, $2, $3, $4, $5, $6, $7, at + make_interval(secs => $8), $9 FROM start RETURNING id)
+         INSERT INTO clock (execution_id, kind, since, limit_s, warn_s, grace_s, step, due_at)
+         SELECT id, 'launch', at, $8, $10, $11, 'warn', at + make_interval(secs => $10) FROM made, start",
     )
     .bind(&plan.tenant_id)
     .bind(&plan.plan_id)
@@ -212,8 +217,10 @@ async fn insert(conn: &mut Conn, plan: &NewPlan) -> Result<Taken, StoreError> {
     .bind(&plan.payload_hash)
     .bind(plan.approved_at)
     .bind(&plan.approved_by)
-    .bind(plan.sla_s as f64)
+    .bind(plan.limits.launch_s)
     .bind(&plan.traceparent)
+    .bind(plan.limits.warn_s)
+    .bind(plan.limits.grace_s)
     .execute(conn)
     .await
     .map_err(refused("intake.insert"))?;
@@ -273,6 +280,8 @@ async fn meet(
     .execute(&mut *conn)
     .await
     .map_err(refused("intake.amend"))?;
+    let approved = plan.force.is_none().then_some(plan.approved_at);
+    clocks::restart(conn, id, approved, plan.limits).await?;
     let settling = Settling {
         executions: &[id],
         scope: Scope::Payload,

@@ -7,10 +7,12 @@
 //! check would need its own command-line tool on every machine that builds, and a database to prepare against.)
 //!
 //! Lock order, so that two writers cannot wait for each other: a tenant's pause (an advisory lock), `command`, `execution` (by id), `leg`,
-//! `execution_manifest`, `mutation`, `touchpoint`, `outbox`, and last `audit_head` (by tenant).
+//! `execution_manifest`, `mutation`, `clock`, `touchpoint`, `outbox`, `alert`, `counter`, and last `audit_head` (by tenant).
 
+pub mod alerts;
 mod amend;
 pub mod audit;
+pub mod clocks;
 pub mod commands;
 pub mod control;
 pub mod decide;

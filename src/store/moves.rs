@@ -4,7 +4,7 @@
 
 use super::outbox::{self, Message};
 use super::touchpoints::TouchpointFact;
-use super::{Conn, StoreError, amend, audit, parse_json, parse_text, refused, to_json};
+use super::{Conn, StoreError, amend, audit, clocks, parse_json, parse_text, refused, to_json};
 use crate::domain::error::LegError;
 use crate::domain::manifest::Manifest;
 use crate::domain::saga::{CommandKind, Effect, LegState, Outcome, Report, Saga};
@@ -280,7 +280,7 @@ impl Moves {
         executions: &[ExecutionRow],
     ) -> Result<usize, StoreError> {
         self.write_legs(conn).await?;
-        save_executions(conn, executions).await?;
+        clocks::save(conn, executions).await?;
         let announced: Vec<i64> = self
             .messages
             .iter()
@@ -359,32 +359,6 @@ impl LegRow {
             attempt: self.attempt,
         }
     }
-}
-
-/// Writes the sagas back.
-async fn save_executions(conn: &mut Conn, executions: &[ExecutionRow]) -> Result<(), StoreError> {
-    let ids: Vec<i64> = executions.iter().map(|e| e.id).collect();
-    let sagas: Vec<Value> = executions.iter().map(|e| to_json(&e.saga)).collect();
-    let revisions: Vec<i64> = executions.iter().map(|e| e.revision).collect();
-    let settled: Vec<Option<&str>> = executions
-        .iter()
-        .map(|e| e.saga.settled.map(Outcome::as_str))
-        .collect();
-    sqlx::query(
-        "-- moves.save_executions
-         UPDATE execution e SET saga = n.saga, revision = n.revision, settled = n.settled,
-                settled_at = CASE WHEN n.settled IS NULL THEN NULL ELSE coalesce(e.settled_at, clock_timestamp()) END
-         FROM unnest($1::bigint[], $2::jsonb[], $3::bigint[], $4::text[]) AS n (id, saga, revision, settled)
-         WHERE e.id = n.id",
-    )
-    .bind(ids)
-    .bind(sagas)
-    .bind(revisions)
-    .bind(settled)
-    .execute(conn)
-    .await
-    .map_err(refused("moves.save_executions"))?;
-    Ok(())
 }
 
 /// All legs in a state move: of one platform or all, and of those that one leg replaces or all.

@@ -20,13 +20,19 @@ pub(crate) async fn follow(
     let (legs, running): (Vec<i64>, Vec<bool>) = rows.into_iter().unzip();
     sqlx::query(
         "-- review.follow
+         WITH n AS (
+                  SELECT l.id, l.execution_id, l.review_since, n.running
+                  FROM unnest($1::bigint[], $2::bool[]) AS n (leg_id, running) JOIN leg l ON l.id = n.leg_id
+                  WHERE n.running OR l.review_since IS NOT NULL),
+              over AS (
+                  INSERT INTO leg_review (execution_id, leg_id, began_at)
+                  SELECT execution_id, id, review_since FROM n WHERE NOT running)
          UPDATE leg l SET
              review_s = l.review_s + CASE WHEN n.running OR l.review_since IS NULL THEN 0
                         ELSE extract(epoch FROM clock_timestamp() - l.review_since)::bigint END,
              review_since = CASE WHEN n.running THEN coalesce(l.review_since, clock_timestamp()) END,
              review_looks = CASE WHEN n.running THEN l.review_looks + 1 ELSE 0 END
-         FROM unnest($1::bigint[], $2::bool[]) AS n (leg_id, running)
-         WHERE l.id = n.leg_id AND (n.running OR l.review_since IS NOT NULL)",
+         FROM n WHERE l.id = n.id",
     )
     .bind(legs)
     .bind(running)

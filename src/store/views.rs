@@ -2,9 +2,11 @@
 //!
 //! Must not be used to decide anything that is then written elsewhere: writes check their own preconditions.
 
+use super::clocks::Waited;
 use super::moves::{Compose, LegFact, leg_facts};
 use super::moves::{LegReport, apply_reports, manifest_of};
-use super::{Store, StoreError, audit, commit, parse_json, refused, review, touchpoints};
+use super::{Store, StoreError, audit, commit, parse_json, parse_text, refused, review, touchpoints};
+use crate::domain::clock::Step;
 use crate::domain::error::LegError;
 use crate::domain::manifest::Manifest;
 use crate::domain::saga::{Direction, Report, Saga};
@@ -39,11 +41,45 @@ pub struct ExecutionView {
     pub settled_at: Option<DateTime<Utc>>,
     /// How it came to rest; none: it moves, or waits for the gate.
     pub settled: Option<String>,
-    /// The SLA's.
+    /// When it should be live or scheduled; what was waited for so far is added.
     pub deadline_at: DateTime<Utc>,
+    /// How that is going.
+    pub deadline: Deadline,
+    /// What is in trouble; none: nothing is.
+    pub trouble: Option<Trouble>,
     /// The legs, counted.
     #[serde(skip)]
     pub saga: Option<Saga>,
+}
+
+/// How an execution's deadline is going.
+#[derive(Debug, Clone, Serialize)]
+pub struct Deadline {
+    /// Working time counts from then: its approval, or what started it anew.
+    pub since: DateTime<Utc>,
+    /// Seconds of working time that it may take.
+    pub limit_s: i64,
+    /// Seconds of working time that it has taken.
+    pub worked_s: i64,
+    /// `running`, `warned`, `breached`, `met`; `stopped`: cancelled, failed, rolled back or superseded.
+    pub state: &'static str,
+    /// It still runs.
+    pub running: bool,
+    /// It waits now, for a person, a platform's review, or the end of a pause.
+    pub waiting: bool,
+    /// Time that was not ours.
+    pub waited: Waited,
+}
+
+/// A failure that is not mended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trouble {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When it is escalated; none: it was.
+    pub escalates_at: Option<DateTime<Utc>>,
+    /// When it was.
+    pub escalated_at: Option<DateTime<Utc>>,
 }
 
 /// A leg with what was made for it.
@@ -194,11 +230,19 @@ impl Store {
     ) -> Result<Vec<ExecutionView>, StoreError> {
         let rows = sqlx::query(
             "-- views.executions
-             SELECT id, tenant_id, plan_id, plan_version, gate, approved_at, approved_by, received_at, gate_opened_at,
-                    settled_at, settled, deadline_at, saga
-             FROM execution
-             WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR plan_version = $2)
-             ORDER BY received_at DESC LIMIT $3",
+             SELECT e.*, l.since, l.limit_s, l.step, l.ended_at IS NULL AS running,
+                    l.since + make_interval(secs => l.limit_s + w.total_s) AS due, w.*,
+                    extract(epoch FROM coalesce(l.ended_at, clock_timestamp()) - l.since)::float8 - w.total_s AS worked_s,
+                    f.since AS failed_at, f.due_at AS escalates_at, f.told_at AS escalated_at
+             FROM (SELECT id, tenant_id, plan_id, plan_version, gate, approved_at, approved_by, received_at, gate_opened_at,
+                          settled_at, settled, saga
+                   FROM execution
+                   WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR plan_version = $2)
+                   ORDER BY received_at DESC LIMIT $3) e
+                  JOIN clock l ON l.execution_id = e.id AND l.kind = 'launch'
+                  LEFT JOIN clock f ON f.execution_id = e.id AND f.kind = 'failure' AND f.ended_at IS NULL
+                  CROSS JOIN LATERAL execution_waited(e.id, e.tenant_id, l.since, coalesce(l.ended_at, clock_timestamp())) w
+             ORDER BY e.received_at DESC",
         )
         .bind(tenant)
         .bind(plan_version)
@@ -206,27 +250,7 @@ impl Store {
         .fetch_all(self.pool())
         .await
         .map_err(refused("views.executions"))?;
-        rows.into_iter()
-            .map(|row| {
-                let id: i64 = row.get("id");
-                let saga: Option<serde_json::Value> = row.get("saga");
-                Ok(ExecutionView {
-                    id,
-                    tenant_id: row.get("tenant_id"),
-                    plan_id: row.get("plan_id"),
-                    plan_version: row.get("plan_version"),
-                    gate: row.get("gate"),
-                    approved_at: row.get("approved_at"),
-                    approved_by: row.get("approved_by"),
-                    received_at: row.get("received_at"),
-                    gate_opened_at: row.get("gate_opened_at"),
-                    settled_at: row.get("settled_at"),
-                    settled: row.get("settled"),
-                    deadline_at: row.get("deadline_at"),
-                    saga: saga.map(|s| parse_json("execution", id, "saga", s)).transpose()?,
-                })
-            })
-            .collect()
+        rows.iter().map(execution).collect()
     }
 
     /// What is in force of a plan version; none: it was never launched.
@@ -506,6 +530,64 @@ impl Store {
         audit::append(&mut tx, &records).await?;
         commit(tx, "views.report_leg").await
     }
+}
+
+fn execution(row: &sqlx::postgres::PgRow) -> Result<ExecutionView, StoreError> {
+    let id: i64 = row.get("id");
+    let saga: Option<serde_json::Value> = row.get("saga");
+    let settled: Option<String> = row.get("settled");
+    let failed_at: Option<DateTime<Utc>> = row.get("failed_at");
+    Ok(ExecutionView {
+        id,
+        tenant_id: row.get("tenant_id"),
+        plan_id: row.get("plan_id"),
+        plan_version: row.get("plan_version"),
+        gate: row.get("gate"),
+        approved_at: row.get("approved_at"),
+        approved_by: row.get("approved_by"),
+        received_at: row.get("received_at"),
+        gate_opened_at: row.get("gate_opened_at"),
+        settled_at: row.get("settled_at"),
+        deadline_at: row.get("due"),
+        deadline: deadline(row, settled.as_deref() == Some("completed"))?,
+        trouble: failed_at.map(|since| Trouble {
+            since,
+            escalates_at: row.get("escalates_at"),
+            escalated_at: row.get("escalated_at"),
+        }),
+        settled,
+        saga: saga.map(|s| parse_json("execution", id, "saga", s)).transpose()?,
+    })
+}
+
+fn deadline(row: &sqlx::postgres::PgRow, completed: bool) -> Result<Deadline, StoreError> {
+    let step = parse_text(
+        "clock",
+        row.get::<i64, _>("id"),
+        "step",
+        row.get("step"),
+        Step::parse,
+    )?;
+    let (running, limit_s): (bool, i64) = (row.get("running"), row.get("limit_s"));
+    let worked: f64 = row.get("worked_s");
+    let state = match step {
+        Step::Done => "breached",
+        // Its step is due and about to be taken.
+        _ if worked >= limit_s as f64 => "breached",
+        Step::Breach if running => "warned",
+        Step::Warn | Step::Escalate if running => "running",
+        Step::Warn | Step::Breach | Step::Escalate if completed => "met",
+        Step::Warn | Step::Breach | Step::Escalate => "stopped",
+    };
+    Ok(Deadline {
+        since: row.get("since"),
+        limit_s,
+        worked_s: worked.max(0.0).round() as i64,
+        state,
+        running,
+        waiting: running && row.get::<bool, _>("waiting"),
+        waited: Waited::of(row),
+    })
 }
 
 fn review(row: &sqlx::postgres::PgRow) -> Option<Review> {

@@ -108,6 +108,8 @@ fn nested_types_and_schemas_agree() {
         same_fields::<LegError>(name, "/$defs/error");
     }
     same_fields::<super::events::CheckOut>("execution.blocked", "/properties/checks/items");
+    same_fields::<super::events::CheckOut>("execution.escalated", "/properties/checks/items");
+    same_fields::<super::events::WaitedOut>("execution.escalated", "/properties/waited");
     same_fields::<tenant::Account>("tenant.onboarded", "/$defs/account");
     same_fields::<tenant::Policy>("tenant.onboarded", "/properties/policy");
     same_fields::<tenant::Limits>("tenant.onboarded", "/$defs/limits");
@@ -136,6 +138,13 @@ fn enumerations_agree() {
             .collect()
     };
     let known = |names: Vec<&'static str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    let reasons = known(
+        crate::domain::clock::Reason::ALL
+            .iter()
+            .map(|v| v.as_str())
+            .collect(),
+    );
+    assert_eq!(listed("execution.escalated", "/properties/reason/enum"), reasons);
     let classes = known(ErrorClass::ALL.iter().map(|v| v.as_str()).collect());
     assert_eq!(
         listed("execution.completed", "/$defs/error/properties/class/enum"),

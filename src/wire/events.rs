@@ -1,5 +1,6 @@
 //! What we publish about executions and campaigns, as the contract spells it.
 
+use crate::domain::clock::Reason;
 use crate::domain::error::LegError;
 use crate::domain::gate::Check;
 use crate::domain::plan::{Period, Schedule};
@@ -216,7 +217,7 @@ pub struct Escalated {
     pub plan_id: String,
     /// Its version.
     pub plan_version: String,
-    /// All of them, in the plan's order.
+    /// All of them, in the plan's order; errors only where this route is told of them.
     pub legs: Vec<LegOut>,
     /// RFC 3339: since when.
     pub since: String,
@@ -225,4 +226,30 @@ pub struct Escalated {
     pub alert_code: Option<String>,
     /// Who is told.
     pub route: String,
+    /// Why: a deadline, or a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// RFC 3339: when it should have been done, what was waited for added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_at: Option<String>,
+    /// What was waited for since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited: Option<WaitedOut>,
+    /// While its gate is closed: the checks that do not pass, where this route is told of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckOut>,
+}
+
+/// Time that was not ours, seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitedOut {
+    /// For people.
+    pub people_s: i64,
+    /// For a platform's review.
+    pub review_s: i64,
+    /// Under the kill switch.
+    pub paused_s: i64,
+    /// Together; what overlaps counts once.
+    pub total_s: i64,
 }

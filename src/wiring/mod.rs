@@ -8,10 +8,13 @@ use crate::bus::BusConfig;
 use crate::bus::admin::TopicSpec;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
+use crate::domain::clock::Limits;
 use crate::health::assets::Library;
 use crate::health::content;
 use crate::outbound::Outbound;
+use crate::outbound::webhook::Receiver;
 use crate::platform::{self, Platform};
+use crate::service::alerts::Receivers;
 use crate::service::gate::GateConfig;
 use crate::service::poke::Pokes;
 use crate::service::worker::WorkerConfig;
@@ -132,6 +135,32 @@ impl Wiring {
             poll: Duration::from_millis(500),
             max_call: Duration::from_secs(self.config.worker.max_call_s),
         }
+    }
+
+    /// How long things may take.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let sla = &self.config.sla;
+        Limits {
+            launch_s: sla.execution_s,
+            warn_s: sla.execution_s.saturating_mul(sla.warn_percent) / 100,
+            grace_s: sla.escalate_after_s,
+            promise_s: sla.escalate_s,
+        }
+    }
+
+    /// Who can be told by webhook.
+    #[must_use]
+    pub fn receivers(&self) -> Receivers {
+        let all = self.config.alerts.iter().map(|(name, alert)| {
+            let credential = match alert.credential.as_str() {
+                "" => format!("alert-{name}"),
+                named => named.to_owned(),
+            };
+            let url = alert.webhook_url.clone();
+            (name.clone(), Receiver { url, credential })
+        });
+        Receivers::new(all.collect())
     }
 
     /// Every topic that the service reads or writes, without the prefix.

@@ -7,9 +7,11 @@ use crate::bus::BusError;
 use crate::bus::consumer::Subscription;
 use crate::bus::producer::Publisher;
 use crate::platform::{self, Platform};
+use crate::service::alerts::Alerts;
 use crate::service::clocks::Clocks;
 use crate::service::committer::Committer;
 use crate::service::compose::Composer;
+use crate::service::deadlines::{Deadlines, Teller};
 use crate::service::drift::Drift;
 use crate::service::drive::Tools;
 use crate::service::gate::{Gatekeeper, Questions};
@@ -18,6 +20,7 @@ use crate::service::relay::Relay;
 use crate::service::worker::Worker;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +50,7 @@ impl Wiring {
             clock: self.clock.clone(),
             pokes: self.pokes.clone(),
             max_plan_bytes: self.config.intake.max_plan_bytes,
-            sla_s: self.config.sla.execution_s,
+            limits: self.limits(),
         }
     }
 
@@ -85,6 +88,34 @@ impl Wiring {
             clock: self.clock.clone(),
             pokes: self.pokes.clone(),
             base_urls: self.base_urls(),
+        }
+    }
+
+    /// Keeps the deadlines.
+    #[must_use]
+    pub fn deadlines(&self) -> Deadlines {
+        Deadlines {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            pokes: self.pokes.clone(),
+            teller: Teller {
+                receivers: self.receivers(),
+            },
+            limits: self.limits(),
+        }
+    }
+
+    /// Tells people.
+    #[must_use]
+    pub fn alerts(&self) -> Alerts {
+        let give_up = u64::try_from(self.config.sla.alert_give_up_s).unwrap_or(0);
+        Alerts {
+            store: self.store.clone(),
+            outbound: self.outbound.clone(),
+            clock: self.clock.clone(),
+            pokes: self.pokes.clone(),
+            receivers: self.receivers(),
+            give_up: Duration::from_secs(give_up),
         }
     }
 
@@ -169,11 +200,7 @@ pub fn spawn(
         });
     }
     if roles.contains("clocks") {
-        let (clocks, stop) = (wiring.clocks(), stop.clone());
-        tasks.spawn(async move {
-            clocks.run(stop).await;
-            "clocks".to_owned()
-        });
+        spawn_clocks(wiring, stop, &mut tasks);
     }
     for platform in platform::all() {
         if roles.contains(&format!("worker:{}", platform.name())) {
@@ -181,6 +208,26 @@ pub fn spawn(
         }
     }
     Ok(tasks)
+}
+
+/// What time does: flights that begin, deadlines, and the alerts that follow. Each by itself, so that none waits for a platform or a
+/// receiver that another one asks.
+fn spawn_clocks(wiring: &Wiring, stop: &CancellationToken, tasks: &mut JoinSet<String>) {
+    let (clocks, stopping) = (wiring.clocks(), stop.clone());
+    tasks.spawn(async move {
+        clocks.run(stopping).await;
+        "clocks".to_owned()
+    });
+    let (deadlines, stopping) = (wiring.deadlines(), stop.clone());
+    tasks.spawn(async move {
+        deadlines.run(stopping).await;
+        "deadlines".to_owned()
+    });
+    let (alerts, stopping) = (wiring.alerts(), stop.clone());
+    tasks.spawn(async move {
+        alerts.run(stopping).await;
+        "alerts".to_owned()
+    });
 }
 
 /// One platform's acceptor and worker, with a consumer group and a committer of their own.

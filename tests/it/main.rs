@@ -1,7 +1,9 @@
 //! The integration tests: one binary, so that it links once. The list of modules; nothing else lives here.
 
+mod alerts;
 mod amend;
 mod audit;
+mod clocks;
 mod contract;
 mod deploy;
 mod dlq;

@@ -6,4 +6,6 @@ pub mod command;
 pub mod particulars;
 pub mod plans;
 pub mod process;
+pub mod receiver;
 pub mod shelf;
+pub mod time;

@@ -43,7 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("config", &["domain", "platform"]),
+    ("config", &["domain", "platform", "outbound"]),
     (
         "wiring",
         &[
