@@ -8,8 +8,11 @@
 //! `request_id` says otherwise (see `mutations`); names of ads are not. An unknown outcome is looked up by exact name. The token
 //! travels in a header of its own, never in a URL.
 //!
-//! TikTok has announced that creation by hand ends with 2026 for website conversions, leads, apps and product sales, in favour of its
-//! "upgraded Smart+" endpoints (third-party reports, not seen at the vendor). Until then both exist.
+//! Campaigns are made by hand (`/campaign/create/` …), which is what the vendor's library documents and lets us state every field of.
+//! Third parties report that TikTok ends that with 2026 for website conversions, product sales, leads and apps, in favour of its "upgraded
+//! Smart+" endpoints, which choose audience and placements by themselves and take fewer budgets (`/smart_plus/…`); it was not seen at the vendor.
+//! Should it come so, the refusal says so in a code of its own (`errors::SMART_PLUS`), with what to do; nothing is made
+//! another way than was approved.
 
 mod amounts;
 mod audience;
@@ -26,6 +29,8 @@ mod offers;
 mod reading;
 mod review;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod uploads;
 mod wire;

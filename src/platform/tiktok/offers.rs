@@ -104,11 +104,13 @@ pub(super) fn told(objective: Objective, channel: Option<&str>) -> Result<&'stat
             "VIDEO_VIEWS, optimised for ENGAGED_VIEW, billed by CPV (community interaction has no link that could be tracked)"
         }
         Objective::Leads => {
-            "LEAD_GENERATION on the client's website, optimised for a pixel's event (CONVERT), billed by OCPM"
+            "LEAD_GENERATION on the client's website, optimised for a pixel's event (CONVERT), billed by OCPM; by hand, which TikTok is reported to end with 2026"
         }
         Objective::Sales => {
-            "WEB_CONVERSIONS, or PRODUCT_SALES with catalog ads; optimised for a pixel's event (CONVERT) or its VALUE, billed by OCPM"
+            "WEB_CONVERSIONS, or PRODUCT_SALES with catalog ads; optimised for a pixel's event (CONVERT) or its VALUE, billed by OCPM; by hand, which TikTok is reported to end with 2026"
         }
-        Objective::App => "APP_PROMOTION, optimised for INSTALL, billed by OCPM",
+        Objective::App => {
+            "APP_PROMOTION, optimised for INSTALL, billed by OCPM; by hand, which TikTok is reported to end with 2026"
+        }
     })
 }
