@@ -10,6 +10,7 @@ mod dlq;
 mod execution;
 mod explain;
 mod gate;
+mod gate_everywhere;
 mod golden;
 mod hostile;
 mod kill;

@@ -5,11 +5,12 @@
 //! must be fixed and keeps ads of products (`da`) from being shown (reference/product-feed-upload,
 //! reference/product-catalog/diagnostics, catalog/guides/diagnostics-api).
 
-use super::VERSION;
 use super::transport::{get, list};
 use super::wire::integer;
+use super::{VERSION, errors};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::catalog::{CatalogHealth, Finding, Severity};
+use crate::domain::error::{ErrorClass, LegError};
 use crate::platform::{CallError, Session};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -25,7 +26,9 @@ const MISSED: i32 = 3;
 pub(super) async fn health(session: &Session, catalog: &str) -> Result<CatalogHealth, CallError> {
     let path = format!("{VERSION}/{catalog}");
     let fields = [("fields", "id,name,product_count".to_owned())];
-    let head = get(session, &path, &fields).await?;
+    let head = get(session, &path, &fields)
+        .await
+        .map_err(|error| unseen(catalog, error))?;
     let feeds_path = format!("{path}/product_feeds");
     let feed_fields = [("fields", "id,name,schedule{interval}".to_owned())];
     let diagnostics_path = format!("{path}/diagnostics");
@@ -50,6 +53,23 @@ pub(super) async fn health(session: &Session, catalog: &str) -> Result<CatalogHe
         seen.push(Feed { feed, upload, errors });
     }
     Ok(told(catalog, &head, &seen, &diagnostics?, SystemClock.now()))
+}
+
+/// Meta says the same of what is not there and of what the token may not see (100/33, reference: error codes).
+fn unseen(catalog: &str, error: CallError) -> CallError {
+    match error {
+        CallError::Refused(refusal) if refusal.code == errors::GONE => CallError::refused(LegError {
+            platform_code: refusal.platform_code.clone(),
+            platform_message: refusal.platform_message.clone(),
+            ..LegError::new(
+                ErrorClass::Account,
+                "meta-catalog",
+                format!("catalog {catalog} cannot be seen: {}", refusal.message),
+                "correct the plan's catalog.meta_catalog_id, or give the app's system user access to it in Meta's business settings",
+            )
+        }),
+        other @ (CallError::Refused(_) | CallError::Unavailable { .. } | CallError::Unclear { .. }) => other,
+    }
 }
 
 const UPLOAD_FIELDS: &str = "id,start_time,end_time,error_count,warning_count,num_detected_items,num_persisted_items,\

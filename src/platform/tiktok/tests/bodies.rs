@@ -20,10 +20,12 @@ fn bodies(objective: &str, campaign: Value, group: Value) -> [Value; 2] {
     ];
     for (body, own) in all.iter_mut().zip([campaign, group]) {
         for (field, value) in own.as_object().unwrap() {
-            match value {
-                Value::Null => body.as_object_mut().unwrap().remove(field),
-                other => body.as_object_mut().unwrap().insert(field.clone(), other.clone()),
-            };
+            let body = body.as_object_mut().unwrap();
+            if value.is_null() {
+                body.remove(field);
+            } else {
+                body.insert(field.clone(), value.clone());
+            }
         }
     }
     all

@@ -22,6 +22,14 @@ pub fn particulars() -> Particulars {
             "insertionOrders.update",
         ],
         provoked: Vec::new(),
+        closed: vec![
+            (json!({ "account_status": "PAUSED" }), "PAUSED"),
+            (json!({ "account_status": "SCHEDULED_FOR_DELETION" }), "DELETION"),
+        ],
+        open: json!({ "account_status": "ACTIVE" }),
+        told_floor: None,
+        short: None,
+        catalog: None,
         showing: json!({}),
         uploads: &["assets.upload"],
         // There is no method that lists or finds assets.

@@ -18,6 +18,16 @@ pub fn particulars() -> Particulars {
             "customers.mutate",
             json!({ "accounts": { "google-ads/1234567890": { "auto_tagging": false } } }),
         )],
+        closed: ["SUSPENDED", "CANCELED", "CLOSED"]
+            .map(|status| (json!({ "account_status": status }), status))
+            .into(),
+        open: json!({ "account_status": "ENABLED" }),
+        told_floor: None,
+        short: Some((
+            json!({ "spending_limit": "1000.00", "amount_served": "900.00" }),
+            "100.00 EUR",
+        )),
+        catalog: None,
         showing: json!({
             "channel": "display", "bidding": { "strategy": "maximize_conversions" },
             "settings": { "business_name": "Acme Shoes", "logos": ["logo-512x512"] },

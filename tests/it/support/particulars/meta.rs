@@ -1,6 +1,6 @@
 //! Meta.
 
-use super::Particulars;
+use super::{OwnCatalog, Particulars};
 use serde_json::json;
 use std::time::Duration;
 
@@ -23,6 +23,29 @@ pub fn particulars() -> Particulars {
             "ads.update",
         ],
         provoked: Vec::new(),
+        closed: vec![
+            (json!({ "account_status": 2, "disable_reason": 1 }), "disabled"),
+            (json!({ "account_status": 101 }), "closed"),
+            (json!({ "account_status": 100 }), "closed"),
+        ],
+        open: json!({ "account_status": 1, "disable_reason": 0 }),
+        told_floor: Some((
+            json!({ "accounts": { "meta/*": { "minimum_daily_budget": 900_000 } } }),
+            "120.00",
+            "9000.00 EUR",
+        )),
+        short: Some((
+            json!({ "spend_cap": 20_000, "amount_spent": 19_000 }),
+            "10.00 EUR",
+        )),
+        catalog: Some(OwnCatalog {
+            named: json!({ "meta_catalog_id": "900001" }),
+            address: "meta/900001",
+            broken: vec![
+                json!({ "feed": "failed" }),
+                json!({ "feed": "empty", "products": 0 }),
+            ],
+        }),
         showing: json!({ "ad_groups": [{ "key": "g", "ads": [{
             "key": "clip", "format": "single_video", "asset_ids": ["asset-vid-007", "asset-img-002"], "headlines": ["Run"],
             "landing_url": "https://shop.acme.example/spring", "primary_text": "Light as air.",

@@ -24,12 +24,32 @@ pub struct Particulars {
     pub writes: &'static [&'static str],
     /// Changes of the world without which a write is not made.
     pub provoked: Vec<(&'static str, Value)>,
+    /// Settings of an account that must not launch, each with a word that the reason has; and those of one that may.
+    pub closed: Vec<(Value, &'static str)>,
+    pub open: Value,
+    /// A budget that the probe knows to be too low, and the floor: a change of the world, the amount, the limit as it is told. None: the
+    /// platform tells nobody its floors.
+    pub told_floor: Option<(Value, &'static str, &'static str)>,
+    /// Settings that leave the account less than the example's budget, and what is left as it is told. None: nothing tells.
+    pub short: Option<(Value, &'static str)>,
+    /// The platform's own catalog, if it has any.
+    pub catalog: Option<OwnCatalog>,
     /// What makes the example's campaign one whose ads show assets (a merge patch); nothing: it is one.
     pub showing: Value,
     /// The writes that give an account an asset, in the sandbox's names.
     pub uploads: &'static [&'static str],
     /// Whether an account can be asked for an upload whose answer was lost, or takes the same content but once.
     pub uploads_are_found: bool,
+}
+
+/// A platform's own catalog as a plan names it, and as the world sets its health.
+pub struct OwnCatalog {
+    /// The plan's `catalog`.
+    pub named: Value,
+    /// Its address in the world's `catalogs`.
+    pub address: &'static str,
+    /// Settings with which the whole of it cannot be relied on, however many critical errors are tolerated.
+    pub broken: Vec<Value>,
 }
 
 /// The particulars of a platform.

@@ -1,6 +1,6 @@
 //! TikTok.
 
-use super::Particulars;
+use super::{OwnCatalog, Particulars};
 use serde_json::json;
 use std::time::Duration;
 
@@ -19,6 +19,21 @@ pub fn particulars() -> Particulars {
             "campaign.status.update",
         ],
         provoked: Vec::new(),
+        closed: vec![
+            (json!({ "status": "STATUS_DISABLE" }), "closed"),
+            (json!({ "status": "STATUS_LIMIT" }), "punished"),
+            (json!({ "status": "STATUS_CONFIRM_FAIL" }), "rejected"),
+            (json!({ "status": "STATUS_PENDING_CONFIRM" }), "not approved"),
+        ],
+        open: json!({ "status": "STATUS_ENABLE" }),
+        // The floors are the vendor's, per currency ("Budget"); the account tells only the currency.
+        told_floor: Some((json!({}), "49.00", "50.00 EUR")),
+        short: Some((json!({ "balance": "12.50" }), "12.50 EUR")),
+        catalog: Some(OwnCatalog {
+            named: json!({ "tiktok_catalog_id": "900001", "tiktok_bc_id": "8001" }),
+            address: "tiktok/900001",
+            broken: vec![json!({ "feed_status": "FAILED" }), json!({ "approved": 0 })],
+        }),
         showing: json!({}),
         uploads: &["file.image.ad.upload", "file.video.ad.upload"],
         uploads_are_found: true,
