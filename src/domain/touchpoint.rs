@@ -58,15 +58,27 @@ impl Kind {
     }
 
     /// What a report resolves of its leg, and how that is called: that the build is through ends the search for assets; that
-    /// it is on, or gone, ends all.
+    /// it is on, or gone, ends all. A disapproval is over when the platform was asked and has none, which a leg that is
+    /// merely scheduled was not.
     #[must_use]
-    pub fn resolved_by(report: Report) -> Option<(&'static [Self], &'static str)> {
+    pub fn resolved_by(report: Report, finding: bool) -> Vec<(Self, &'static str)> {
+        let all = |how: &'static str| Self::ALL.iter().map(move |kind| (*kind, how));
+        let of = |kind: Self| kind == Self::PolicyDisapproval;
         match report {
-            Report::Built => Some((&[Self::MissingAsset], "appeared")),
-            Report::Scheduled | Report::Live => Some((Self::ALL, "got_through")),
-            Report::Undone => Some((Self::ALL, "undone")),
-            Report::Retired => Some((Self::ALL, "retired")),
-            Report::Failed | Report::UndoFailed => None,
+            Report::Built => [
+                (Self::MissingAsset, "appeared"),
+                (Self::PolicyDisapproval, "got_through"),
+            ]
+            .into_iter()
+            .filter(|(kind, _)| !(finding && of(*kind)))
+            .collect(),
+            Report::Scheduled => all("got_through").filter(|(kind, _)| !of(*kind)).collect(),
+            Report::Live => all("got_through")
+                .filter(|(kind, _)| !(finding && of(*kind)))
+                .collect(),
+            Report::Undone => all("undone").collect(),
+            Report::Retired => all("retired").collect(),
+            Report::Failed | Report::UndoFailed => Vec::new(),
         }
     }
 }
@@ -202,8 +214,18 @@ mod tests {
         for report in Report::ALL {
             for class in ErrorClass::ALL {
                 let opens = Kind::of(*report, class).is_some();
-                assert!(!opens || Kind::resolved_by(*report).is_none(), "{report:?}");
+                assert!(
+                    !opens || Kind::resolved_by(*report, false).is_empty(),
+                    "{report:?}"
+                );
             }
+            let left = Kind::resolved_by(*report, true);
+            let goes_on = matches!(report, Report::Built | Report::Scheduled | Report::Live);
+            assert!(
+                !goes_on || left.iter().all(|(kind, _)| *kind != Kind::PolicyDisapproval),
+                "{report:?}"
+            );
+            {}
         }
     }
 }

@@ -187,13 +187,15 @@ pub struct Seen {
 /// Whether the platform would serve the campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Eligibility {
-    /// It serves, or would if its start had come.
+    /// It serves.
     Eligible,
+    /// It is on, nothing keeps it from serving, and its flight has not begun on the platform: it will by itself.
+    NotBegun,
     /// Paused by us: cannot tell.
     Paused,
     /// The platform's review is still running.
     InReview,
-    /// Refused by the platform's policies.
+    /// Refused by the platform's policies, so that nothing of it can serve.
     Disapproved(Box<LegError>),
 }
 
@@ -208,6 +210,8 @@ pub struct Reading {
     pub auto_tagging: Option<bool>,
     /// Would it serve?
     pub eligibility: Eligibility,
+    /// What the platform's policies refuse of it, although the rest may serve: a person is asked, the campaign goes on.
+    pub finding: Option<Box<LegError>>,
     /// Whether the campaign ever spent; none: the platform doesn't tell.
     pub spent: Option<bool>,
 }

@@ -82,11 +82,12 @@
 //! {"transcoding_ms": 2000}
 //! {"spend": {"120210000000004210": "12.34", "customers/1234567890/campaigns/20000000123": "5.00"}}
 //! {"strict_accounts": true, "latency_ms": 40, "late_visibility_ms": 500, "journal_kept": 100000,
-//!  "require_appsecret_proof": true, "deliberate": "what a test sends wrong on purpose, and why", "quota_speed": 60}
+//!  "clock_ahead_s": 86400, "require_appsecret_proof": true, "deliberate": "what a test sends wrong on purpose, and why", "quota_speed": 60}
 //! ```
 //! `quota_speed`: the vendors' quotas hold, on clocks that run so much faster than theirs (1: as theirs); 0: no quotas.
 //! `{"merchant": "red"}`, by account and in detail: `merchant/world.rs`.
 //! GA4 states: `green`, `amber` (thresholded), `sampled`, `red` (trashed and silent), `silent` (no events), `no_access` (403).
+//! `clock_ahead_s`: the vendors' clocks show so many seconds more than ours (flights begin and end), but for the lives of tokens.
 //! `token_expired` counts calls down per vendor (a number alone: any vendor); `revoke` takes refresh tokens, service-account
 //! addresses, Meta and TikTok access tokens, `*` for all. `spend` is found by id, resource name or name.
 //! `transcoding_ms` is how long an uploaded video stays unusable.

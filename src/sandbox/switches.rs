@@ -12,6 +12,7 @@ const KNOWN: &[&str] = &[
     "accounts",
     "assets",
     "catalogs",
+    "clock_ahead_s",
     "deliberate",
     "disapprove",
     "ga4",
@@ -55,6 +56,10 @@ fn one(world: &mut World, vendors: &[Vendor], key: &str, value: &Value) -> Resul
         "quota_speed" => {
             world.switches.quota_speed =
                 u32::try_from(number(key, value)?).map_err(|_| "quota_speed is too large")?;
+        }
+        "clock_ahead_s" => {
+            let ahead = value.as_i64().ok_or("clock_ahead_s must be a number")?;
+            world.switches.clock_ahead_s = ahead.clamp(0, 400 * 86_400);
         }
         "strict_accounts" => world.switches.strict_accounts = truth(key, value)?,
         "require_appsecret_proof" => world.switches.require_appsecret_proof = truth(key, value)?,

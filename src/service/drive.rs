@@ -107,6 +107,8 @@ struct Pending {
     spec_applied: bool,
     facts: Option<AccountFacts>,
     hold: Option<(Hold, Option<Hold>)>,
+    /// What of the campaign the platform's policies refuse, while the leg goes on.
+    finding: Option<Box<LegError>>,
 }
 
 /// A command being driven.
@@ -327,9 +329,15 @@ impl Drive {
                 error: None,
             });
         }
-        match self.read().await?.eligibility {
+        let reading = self.read().await?;
+        self.pending.finding = reading.finding;
+        match reading.eligibility {
             Eligibility::Eligible => Ok(Then::Finish {
                 report: Report::Live,
+                error: None,
+            }),
+            Eligibility::NotBegun => Ok(Then::Finish {
+                report: Report::Scheduled,
                 error: None,
             }),
             Eligibility::InReview => Err(wait_for(
@@ -666,6 +674,7 @@ impl Drive {
                     (key.tenant_id.to_string(), key.platform.to_string(), value)
                 }),
                 hold: pending.hold,
+                finding: pending.finding,
                 barred_by_pause: ends && !self.job.paused && !self.yields,
                 then,
             })

@@ -220,6 +220,7 @@ impl Worker {
                 records: Vec::new(),
                 facts: None,
                 hold: None,
+                finding: None,
                 barred_by_pause: false,
                 then: then.clone(),
             })

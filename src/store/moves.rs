@@ -260,7 +260,7 @@ impl Moves {
         sqlx::query(
             "-- moves.legs
              UPDATE leg SET state = n.state, attempt = n.attempt, changed_at = clock_timestamp(),
-                    watch_at = CASE WHEN n.state = 'scheduled' THEN starts_at END
+                    watch_at = CASE WHEN n.state = 'scheduled' THEN least(starts_at, clock_timestamp() + interval '10 minutes') END
              FROM unnest($1::bigint[], $2::text[], $3::int[]) AS n (id, state, attempt) WHERE leg.id = n.id",
         )
         .bind(ids)
@@ -497,6 +497,8 @@ pub struct LegReport {
     pub what: Report,
     /// Why, if it failed.
     pub error: Option<LegError>,
+    /// What of the campaign the platform's policies refuse, while the rest goes on.
+    pub finding: Option<LegError>,
 }
 
 /// Whose a leg is.

@@ -127,6 +127,8 @@ pub struct Save {
     pub facts: Option<(String, String, Value)>,
     /// The leg's place under the kill switch moves on: from, to.
     pub hold: Option<(Hold, Option<Hold>)>,
+    /// What of the campaign the platform's policies refuse: a person is asked when the command is finished.
+    pub finding: Option<Box<LegError>>,
     /// Nothing of it but records and ends is written while the tenant is paused, besides what its intents say.
     pub barred_by_pause: bool,
     /// And then?
@@ -188,6 +190,7 @@ impl Store {
                     leg_id: save.leg_id,
                     what: *report,
                     error: error.as_deref().cloned(),
+                    finding: save.finding.as_deref().cloned(),
                 }),
                 // What waits no longer waits: it is undone.
                 Then::GiveBack { .. } if held.get(&(save.command_id, save.token)) == Some(&true) => {
@@ -195,6 +198,7 @@ impl Store {
                         leg_id: save.leg_id,
                         what: Report::Failed,
                         error: None,
+                        finding: None,
                     })
                 }
                 Then::Continue | Then::GiveBack { .. } | Then::Forget | Then::Close { .. } => None,
@@ -241,7 +245,8 @@ async fn follow(
             }
         }
     }
-    review::follow(conn, reports, &in_review).await?;
+    let over: Vec<i64> = reports.iter().map(|r| r.leg_id).collect();
+    review::follow(conn, &over, &in_review).await?;
     touchpoints::follow(conn, compose, reports, &without_asset).await
 }
 

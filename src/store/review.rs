@@ -2,19 +2,14 @@
 //!
 //! Must not decide whether a review is over; a report does that.
 
-use super::moves::LegReport;
 use super::{Conn, Store, StoreError, commit, refused};
 
-/// The review of `waiting` legs is running; that of the others is over.
-pub(crate) async fn follow(
-    conn: &mut Conn,
-    reports: &[LegReport],
-    waiting: &[i64],
-) -> Result<(), StoreError> {
-    if reports.is_empty() && waiting.is_empty() {
+/// The review of `waiting` legs is running; that of those that are `over` is not.
+pub(crate) async fn follow(conn: &mut Conn, over: &[i64], waiting: &[i64]) -> Result<(), StoreError> {
+    if over.is_empty() && waiting.is_empty() {
         return Ok(());
     }
-    let mut rows: Vec<(i64, bool)> = reports.iter().map(|r| (r.leg_id, false)).collect();
+    let mut rows: Vec<(i64, bool)> = over.iter().map(|leg| (*leg, false)).collect();
     rows.extend(waiting.iter().map(|leg| (*leg, true)));
     rows.sort_unstable();
     let (legs, running): (Vec<i64>, Vec<bool>) = rows.into_iter().unzip();

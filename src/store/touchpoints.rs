@@ -5,8 +5,10 @@
 
 use super::moves::{Compose, LegReport};
 use super::outbox::{self, Message};
-use super::{Conn, StoreError, refused};
+use super::{Conn, Store, StoreError, commit, refused, review};
+use crate::domain::error::LegError;
 use crate::domain::gate::Check;
+use crate::domain::saga::Report;
 use crate::domain::touchpoint::{self, Assets, Kind};
 use sqlx::Row;
 
@@ -96,21 +98,89 @@ pub(crate) async fn follow(
             what_to_do: (*why).to_owned(),
         })
         .collect();
-    openings.extend(reports.iter().filter_map(|report| {
-        let error = report.error.as_ref()?;
-        let kind = Kind::of(report.what, error.class)?;
-        Some(Opening {
-            execution_id: None,
-            leg_id: Some(report.leg_id),
-            kind,
-            what_to_do: touchpoint::what_to_do(kind, error),
-        })
-    }));
+    openings.extend(
+        reports
+            .iter()
+            .filter_map(|report| match (&report.error, &report.finding) {
+                (Some(error), _) => Some(of_leg(report.leg_id, Kind::of(report.what, error.class)?, error)),
+                (None, Some(finding)) => Some(of_leg(report.leg_id, Kind::PolicyDisapproval, finding)),
+                (None, None) => None,
+            }),
+    );
     let mut messages = resolve_by(conn, compose, reports).await?;
     for opening in &openings {
         messages.extend(open(conn, compose, opening).await?);
     }
+    let refused = |r: &&LegReport| r.what == Report::Live && r.finding.is_some();
+    let refused: Vec<i64> = reports.iter().filter(refused).map(|r| r.leg_id).collect();
+    watch(conn, &refused).await?;
     outbox::put(conn, &messages).await
+}
+
+fn of_leg(leg_id: i64, kind: Kind, error: &LegError) -> Opening {
+    Opening {
+        execution_id: None,
+        leg_id: Some(leg_id),
+        kind,
+        what_to_do: touchpoint::what_to_do(kind, error),
+    }
+}
+
+/// Live legs of which something is refused are looked at until it no longer is.
+async fn watch(conn: &mut Conn, legs: &[i64]) -> Result<(), StoreError> {
+    if legs.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "-- touchpoints.watch
+         UPDATE leg SET watch_at = clock_timestamp() + interval '10 minutes' WHERE id = ANY($1) AND state = 'live'",
+    )
+    .bind(legs)
+    .execute(conn)
+    .await
+    .map_err(refused("touchpoints.watch"))?;
+    Ok(())
+}
+
+impl Store {
+    /// What a look at a leg found that the platform's policies refuse of it, while the leg stays as it is; none: nothing any more.
+    /// Its review is over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn follow_finding(
+        &self,
+        compose: &dyn Compose,
+        leg_id: i64,
+        finding: Option<&LegError>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        review::follow(&mut tx, &[leg_id], &[]).await?;
+        let messages: Vec<Message> = match finding {
+            Some(finding) => {
+                let opening = of_leg(leg_id, Kind::PolicyDisapproval, finding);
+                open(&mut tx, compose, &opening).await?.into_iter().collect()
+            }
+            None => {
+                sqlx::query(
+                    "-- touchpoints.unwatch
+                     UPDATE leg SET watch_at = NULL WHERE id = $1 AND state = 'live'",
+                )
+                .bind(leg_id)
+                .execute(&mut *tx)
+                .await
+                .map_err(refused("touchpoints.unwatch"))?;
+                resolve(
+                    &mut tx,
+                    compose,
+                    &[(leg_id, Kind::PolicyDisapproval, "got_through")],
+                )
+                .await?
+            }
+        };
+        outbox::put(&mut tx, &messages).await?;
+        commit(tx, "touchpoints.finding").await
+    }
 }
 
 /// The assets that the gate found wanting, or not.
@@ -285,20 +355,24 @@ async fn resolve_by(
     compose: &dyn Compose,
     reports: &[LegReport],
 ) -> Result<Vec<Message>, StoreError> {
-    let (mut legs, mut kinds, mut hows) = (vec![], vec![], vec![]);
-    for report in reports {
-        let Some((settled, how)) = Kind::resolved_by(report.what) else {
-            continue;
-        };
-        for kind in settled {
-            legs.push(report.leg_id);
-            kinds.push(kind.as_str());
-            hows.push(how);
-        }
-    }
-    if legs.is_empty() {
+    let settled = reports.iter().flat_map(|report| {
+        let all = Kind::resolved_by(report.what, report.finding.is_some()).into_iter();
+        all.map(|(kind, how)| (report.leg_id, kind, how))
+    });
+    resolve(conn, compose, &settled.collect::<Vec<_>>()).await
+}
+
+async fn resolve(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    settled: &[(i64, Kind, &'static str)],
+) -> Result<Vec<Message>, StoreError> {
+    if settled.is_empty() {
         return Ok(Vec::new());
     }
+    let legs: Vec<i64> = settled.iter().map(|(leg, ..)| *leg).collect();
+    let kinds: Vec<&str> = settled.iter().map(|(_, kind, _)| kind.as_str()).collect();
+    let hows: Vec<&str> = settled.iter().map(|(.., how)| *how).collect();
     let rows = sqlx::query(
         "-- touchpoints.resolve
          WITH settled AS (

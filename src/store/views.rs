@@ -9,7 +9,7 @@ use super::{Store, StoreError, audit, commit, parse_json, parse_text, refused, r
 use crate::domain::clock::Step;
 use crate::domain::error::LegError;
 use crate::domain::manifest::Manifest;
-use crate::domain::saga::{Direction, Report, Saga};
+use crate::domain::saga::{Direction, Saga};
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::Tenant;
 use chrono::{DateTime, Utc};
@@ -204,7 +204,7 @@ pub struct InForce {
     pub fenced: Option<&'static str>,
 }
 
-/// A scheduled leg whose start has come.
+/// A leg that it is time to look at.
 #[derive(Debug, Clone)]
 pub struct Watched {
     /// The leg.
@@ -215,6 +215,10 @@ pub struct Watched {
     pub manifest: Manifest,
     /// The client.
     pub tenant: Tenant,
+    /// It is live; else its start is waited for, or has come.
+    pub live: bool,
+    /// Its start has come.
+    pub started: bool,
 }
 
 impl Store {
@@ -468,19 +472,27 @@ impl Store {
         Ok(facts.into_iter().map(|leg| leg.fact).collect())
     }
 
-    /// Scheduled legs whose start has come; each is looked at again unless it moved, ever less often while it is reviewed.
+    /// Legs that it is time to look at: scheduled ones, at their start and at growing intervals before it, and live ones of which
+    /// the platform's policies refuse something. Each is looked at again unless it moved, ever less often.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn due_watches(&self, limit: i64) -> Result<Vec<Watched>, StoreError> {
         let rows = sqlx::query(
             "-- views.due_watches
-             WITH due AS (SELECT id FROM leg WHERE watch_at <= clock_timestamp() AND state = 'scheduled' AND hold IS NULL
+             WITH due AS (SELECT id, clock_timestamp() AS now FROM leg
+                          WHERE watch_at <= clock_timestamp() AND state IN ('scheduled', 'live') AND hold IS NULL
                           ORDER BY watch_at LIMIT $1 FOR UPDATE SKIP LOCKED),
-                  pushed AS (UPDATE leg SET watch_at = clock_timestamp()
-                                 + make_interval(secs => least(30 * 2 ^ least(review_looks, 10), 600)) FROM due
-                             WHERE leg.id = due.id RETURNING leg.id, leg.tenant_id, leg.spec)
-             SELECT p.id, p.spec, t.document, m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode,
+                  pushed AS (UPDATE leg SET watch_at = CASE
+                                 WHEN state = 'scheduled' AND starts_at <= now THEN now + greatest(
+                                     make_interval(secs => least(30 * 2 ^ least(review_looks, 10), 600)),
+                                     least(now - greatest(changed_at, starts_at), interval '10 minutes'))
+                                 ELSE least(CASE state WHEN 'scheduled' THEN starts_at END,
+                                            now + least(greatest(now - changed_at, interval '10 minutes'), interval '1 day'))
+                             END FROM due
+                             WHERE leg.id = due.id
+                             RETURNING leg.id, leg.tenant_id, leg.spec, leg.state, starts_at <= now AS started)
+             SELECT p.id, p.spec, p.state, p.started, t.document, m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode,
                     m.objects
              FROM pushed p JOIN tenant t ON t.tenant_id = p.tenant_id JOIN execution_manifest m ON m.leg_id = p.id",
         )
@@ -501,6 +513,8 @@ impl Store {
                 )?;
                 watched.push(Watched {
                     leg_id,
+                    live: row.get::<&str, _>("state") == "live",
+                    started: row.get("started"),
                     spec,
                     manifest,
                     tenant,
@@ -517,15 +531,13 @@ impl Store {
     pub async fn report_leg(
         &self,
         compose: &dyn Compose,
-        leg_id: i64,
-        what: Report,
-        error: Option<LegError>,
+        report: LegReport,
         now: &str,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let reports = [LegReport { leg_id, what, error }];
+        let reports = [report];
         let records = apply_reports(&mut tx, compose, &reports, now).await?;
-        review::follow(&mut tx, &reports, &[]).await?;
+        review::follow(&mut tx, &[reports[0].leg_id], &[]).await?;
         touchpoints::follow(&mut tx, compose, &reports, &[]).await?;
         audit::append(&mut tx, &records).await?;
         commit(tx, "views.report_leg").await

@@ -85,7 +85,7 @@ async fn a_launch_is_told_from_approval_to_pause() {
         "a person is needed (launch_approval)",
         "a person approved the launch: looks right",
         "the gate opened",
-        "switched campaign on",
+        "switched campaign and 2 more on",
         "the tenant was paused: the shop is down",
         "the tenant is paused: switched campaign off",
         "the pause of the tenant was lifted: the shop is back",

@@ -191,6 +191,7 @@ pub(super) fn reading(manifest: &Manifest, rows: &Rows) -> Reading {
             .collect(),
         auto_tagging: None,
         eligibility: eligibility(rows),
+        finding: finding(rows),
         spent: spent(rows),
     }
 }
@@ -361,21 +362,32 @@ const BLOCKING: &[&str] = &[
     "APP_INVENTORY_INVALID_AUDIENCE_LISTS",
 ];
 
-/// A rejected creative needs a person, also while the campaign is paused: reviews run then too. Otherwise what is switched on
-/// counts, and one creative that can serve is enough.
-fn eligibility(rows: &Rows) -> Eligibility {
+/// The creatives that review leaves so.
+fn in_state<'r>(rows: &'r Rows, state: &str) -> Vec<&'r Value> {
     let approval = |row: &Value| {
         row.get("reviewStatus")
             .map_or(String::new(), |r| text(r, "approvalStatus").to_owned())
     };
-    let in_state = |state: &str| -> Vec<&Value> {
-        let all = rows.creatives.iter();
-        all.filter(|row| approval(row) == format!("APPROVAL_STATUS_{state}"))
-            .collect()
-    };
-    let rejected = in_state("REJECTED_NOT_SERVABLE");
-    if !rejected.is_empty() {
-        return Eligibility::Disapproved(Box::new(disapproved(&rejected, rows.creatives.len())));
+    let all = rows.creatives.iter();
+    all.filter(|row| approval(row) == format!("APPROVAL_STATUS_{state}"))
+        .collect()
+}
+
+/// A rejected creative needs a person, whatever else can serve.
+fn finding(rows: &Rows) -> Option<Box<LegError>> {
+    let rejected = in_state(rows, "REJECTED_NOT_SERVABLE");
+    (!rejected.is_empty()).then(|| Box::new(disapproved(&rejected, rows.creatives.len())))
+}
+
+/// That no creative is left is said also while the campaign is paused: reviews run then too. Otherwise what is switched on
+/// counts, and one creative that can serve is enough; and whether the flight has begun, in DV360's own words, since a start
+/// that was over is moved (see `dates`).
+fn eligibility(rows: &Rows) -> Eligibility {
+    let in_state = |state: &str| in_state(rows, state);
+    if let Some(finding) = finding(rows)
+        && in_state("REJECTED_NOT_SERVABLE").len() == rows.creatives.len()
+    {
+        return Eligibility::Disapproved(finding);
     }
     let on = |row: &&Value| serving(row) == Serving::Active;
     let lines: Vec<&Value> = rows.lines.iter().filter(on).collect();
@@ -407,6 +419,13 @@ fn eligibility(rows: &Rows) -> Eligibility {
     let servable = !in_state("APPROVED_SERVABLE").is_empty() || !in_state("PENDING_SERVABLE").is_empty();
     if pending && !servable {
         return Eligibility::InReview;
+    }
+    let ahead = |row: &&Value| {
+        let warnings = row["warningMessages"].as_array().into_iter().flatten();
+        warnings.filter_map(Value::as_str).any(|w| w == "PENDING_FLIGHT")
+    };
+    if lines.iter().all(ahead) {
+        return Eligibility::NotBegun;
     }
     Eligibility::Eligible
 }

@@ -18,7 +18,6 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AdGroupForm {
     pub name: String,
-    pub status: String,
     /// With `manual_cpc` only.
     pub cpc_bid_micros: Option<i64>,
 }
@@ -27,7 +26,6 @@ impl AdGroupForm {
     pub fn wire(&self) -> AdGroup {
         AdGroup {
             name: Some(self.name.clone()),
-            status: Some(self.status.clone()),
             cpc_bid_micros: self.cpc_bid_micros.map(Int64),
             ..Default::default()
         }
@@ -37,7 +35,6 @@ impl AdGroupForm {
     pub fn mask(field: &str) -> Option<&'static str> {
         match field {
             "name" => Some("name"),
-            "status" => Some("status"),
             "cpc_bid_micros" => Some("cpcBidMicros"),
             _ => None,
         }
@@ -47,7 +44,6 @@ impl AdGroupForm {
     pub fn seen(group: &AdGroup, manual: bool) -> Self {
         Self {
             name: group.name.clone().unwrap_or_default(),
-            status: group.status.clone().unwrap_or_default(),
             cpc_bid_micros: group.cpc_bid_micros.filter(|_| manual).map(|bid| bid.0),
         }
     }
@@ -113,7 +109,6 @@ pub(super) struct AdForm {
     pub descriptions: Vec<String>,
     pub path1: Option<String>,
     pub path2: Option<String>,
-    pub status: String,
 }
 
 impl AdForm {
@@ -156,7 +151,6 @@ impl AdForm {
             descriptions: texts(rsa.descriptions),
             path1: filled(rsa.path1.as_ref()),
             path2: filled(rsa.path2.as_ref()),
-            status: ad.status.clone().unwrap_or_default(),
         }
     }
 
@@ -171,7 +165,7 @@ impl AdForm {
         short_hash(&parts, 8)
     }
 
-    /// What `updateMask` of the *ad* must name for a field of this form to change; the status is the ad group ad's.
+    /// What `updateMask` of the *ad* must name for a field of this form to change.
     pub fn mask(field: &str) -> Option<&'static str> {
         match field {
             "final_url" => Some("finalUrls"),
@@ -199,7 +193,6 @@ pub(super) fn short_hash(parts: &[&str], bytes: usize) -> String {
 pub(super) struct ProductForm {
     /// Always `shopping_product`.
     pub format: String,
-    pub status: String,
 }
 
 /// An ad of whatever kind.
@@ -231,7 +224,6 @@ impl AnyAd {
         if product {
             return Self::Product(ProductForm {
                 format: "shopping_product".to_owned(),
-                status: ad.status.clone().unwrap_or_default(),
             });
         }
         Self::Search(AdForm::seen(ad))
@@ -254,14 +246,6 @@ impl AnyAd {
         }
     }
 
-    pub fn status(&self) -> &str {
-        match self {
-            Self::Search(ad) => &ad.status,
-            Self::Creative(ad) => &ad.status,
-            Self::Product(ad) => &ad.status,
-        }
-    }
-
     pub fn wire_ad(&self) -> Ad {
         match self {
             Self::Search(ad) => ad.wire_ad(),
@@ -273,7 +257,7 @@ impl AnyAd {
         }
     }
 
-    /// What `updateMask` of the *ad* must name for a field of this form to change; the status is the ad group ad's.
+    /// What `updateMask` of the *ad* must name for a field of this form to change.
     pub fn mask(&self, field: &str) -> Option<&'static str> {
         match self {
             Self::Search(_) => AdForm::mask(field),

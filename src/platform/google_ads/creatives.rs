@@ -38,7 +38,6 @@ pub(super) struct CreativeForm {
     pub logos: Vec<String>,
     pub wide_logos: Vec<String>,
     pub videos: Vec<String>,
-    pub status: String,
 }
 
 fn texts(list: &[String]) -> Option<Vec<AdTextAsset>> {
@@ -147,7 +146,6 @@ impl CreativeForm {
             logos: Vec::new(),
             wide_logos: Vec::new(),
             videos: Vec::new(),
-            status: link.status.clone().unwrap_or_default(),
         };
         if let Some(ad) = ad.responsive_display_ad {
             return Some(Self {
@@ -214,7 +212,7 @@ impl CreativeForm {
         short_hash(&parts, 8)
     }
 
-    /// What `updateMask` of the *ad* must name for a field of this form to change; the status is the ad group ad's.
+    /// What `updateMask` of the *ad* must name for a field of this form to change.
     pub fn mask(&self, field: &str) -> Option<&'static str> {
         let of = |display, multi, video| match self.format {
             Format::ResponsiveDisplay => display,

@@ -137,7 +137,6 @@ pub(super) fn ads(spec: &LegSpec, settings: &Settings, account: &str) -> Result<
                 logos: Vec::new(),
                 wide_logos: Vec::new(),
                 videos: Vec::new(),
-                status: "ENABLED".to_owned(),
             };
             let form = AnyAd::Creative(form.with(cast));
             all.push(ad_object(spec, group, ad, &form));

@@ -110,6 +110,22 @@ impl Kind {
         }
     }
 
+    /// Whether it has a switch that we turn. Keywords have one too, which is on from the first: what they belong to has its own.
+    pub fn is_switchable(self) -> bool {
+        match self {
+            Self::Campaign | Self::AdGroup | Self::AdGroupAd | Self::AssetGroup => true,
+            Self::Budget
+            | Self::Label
+            | Self::Asset
+            | Self::CampaignCriterion
+            | Self::CampaignLabel
+            | Self::CampaignAsset
+            | Self::AdGroupCriterion
+            | Self::ListingGroupFilter
+            | Self::AssetGroupAsset => false,
+        }
+    }
+
     /// Whether it joins an asset to something: what such a group must have at the least and may have at the most is counted
     /// after each request, so one takes another's place within one request.
     pub fn is_link(self) -> bool {

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AssetGroupForm {
     pub name: String,
-    pub status: String,
     pub final_url: String,
     pub path1: Option<String>,
     pub path2: Option<String>,
@@ -22,7 +21,6 @@ impl AssetGroupForm {
     pub fn wire(&self) -> AssetGroup {
         AssetGroup {
             name: Some(self.name.clone()),
-            status: Some(self.status.clone()),
             final_urls: Some(vec![self.final_url.clone()]),
             path1: self.path1.clone(),
             path2: self.path2.clone(),
@@ -34,7 +32,6 @@ impl AssetGroupForm {
         let url = group.final_urls.as_ref().and_then(|urls| urls.first());
         Self {
             name: group.name.clone().unwrap_or_default(),
-            status: group.status.clone().unwrap_or_default(),
             final_url: url.cloned().unwrap_or_default(),
             path1: filled(group.path1.as_ref()),
             path2: filled(group.path2.as_ref()),
@@ -45,7 +42,6 @@ impl AssetGroupForm {
     pub fn mask(field: &str) -> Option<&'static str> {
         match field {
             "name" => Some("name"),
-            "status" => Some("status"),
             "final_url" => Some("finalUrls"),
             "path1" => Some("path1"),
             "path2" => Some("path2"),

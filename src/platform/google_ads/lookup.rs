@@ -286,7 +286,7 @@ pub(super) fn shown(row: &Row, manual: bool) -> Vec<Shown> {
                 kind,
                 id: id.to_owned(),
                 mark,
-                serving: Serving::None,
+                serving: serving(row, kind),
                 fields,
                 spent: None,
             });
@@ -382,12 +382,34 @@ pub(super) fn shown(row: &Row, manual: bool) -> Vec<Shown> {
             form(&CampaignForm::seen(campaign)),
         );
         if let Some(last) = all.last_mut().filter(|last| last.kind == Kind::Campaign) {
-            let on = campaign.status.as_deref() == Some("ENABLED");
-            last.serving = if on { Serving::Active } else { Serving::Paused };
             last.spent = spent(row);
         }
     }
     all
+}
+
+/// How the row's object of this kind is switched.
+fn serving(row: &Row, kind: Kind) -> Serving {
+    let status = match kind {
+        Kind::Campaign => row.campaign.as_ref().and_then(|c| c.status.as_deref()),
+        Kind::AdGroup => row.ad_group.as_ref().and_then(|g| g.status.as_deref()),
+        Kind::AdGroupAd => row.ad_group_ad.as_ref().and_then(|a| a.status.as_deref()),
+        Kind::AssetGroup => row.asset_group.as_ref().and_then(|g| g.status.as_deref()),
+        Kind::Budget
+        | Kind::Label
+        | Kind::Asset
+        | Kind::CampaignCriterion
+        | Kind::CampaignLabel
+        | Kind::CampaignAsset
+        | Kind::AdGroupCriterion
+        | Kind::ListingGroupFilter
+        | Kind::AssetGroupAsset => return Serving::None,
+    };
+    if status == Some("ENABLED") {
+        Serving::Active
+    } else {
+        Serving::Paused
+    }
 }
 
 /// Asset groups, links, texts.

@@ -179,8 +179,9 @@ pub(super) fn trimmed(texts: &[String]) -> Vec<String> {
 
 /// Everything that should exist for a leg, grouped by type, parents before children.
 ///
-/// Only the campaign is switchable: while it is paused nothing beneath it can serve, so ad groups, keywords, ads and asset groups
-/// are created enabled and one mutation of one object turns all of it on.
+/// Campaign, ad groups, ads and asset groups are switchable: each is made paused, also beneath a campaign that is on, and one
+/// mutation turns all of them on. Keywords and what else targets have no say of their own while what they target is paused; added to an
+/// ad group that is on, they count at once, like any other change of it.
 pub(super) fn desire(
     spec: &LegSpec,
     account: &Account,
@@ -259,16 +260,13 @@ fn head(spec: &LegSpec, campaign: &CampaignForm) -> Vec<Desired> {
             Some(label.clone()),
             json!({"name": label}),
         ),
-        Desired {
-            switchable: true,
-            ..object(
-                "campaign",
-                Kind::Campaign,
-                None,
-                Some(spec.campaign_name.clone()),
-                form(campaign),
-            )
-        },
+        object(
+            "campaign",
+            Kind::Campaign,
+            None,
+            Some(spec.campaign_name.clone()),
+            form(campaign),
+        ),
     ]
 }
 
@@ -313,7 +311,6 @@ fn ad_groups(spec: &LegSpec, bid: Option<i64>, all: &mut Vec<Desired>) {
         let name = fit(&format!("{}/{}", spec.campaign_name, group.key), AD_GROUP_MAX);
         let fields = AdGroupForm {
             name: name.clone(),
-            status: "ENABLED".to_owned(),
             cpc_bid_micros: bid,
         };
         let key = format!("ad_group/{}", group.key);
@@ -340,7 +337,7 @@ pub(super) fn object(
         parent: parent.map(str::to_owned),
         name,
         fields,
-        switchable: false,
+        switchable: kind.is_switchable(),
     }
 }
 
@@ -399,7 +396,6 @@ pub(super) fn resource(kind: Kind, fields: &Value) -> Option<Value> {
         Kind::AdGroupAd => {
             let ad = AnyAd::of(fields)?;
             Some(form(&AdGroupAd {
-                status: Some(ad.status().to_owned()),
                 ad: Some(ad.wire_ad()),
                 ..Default::default()
             }))

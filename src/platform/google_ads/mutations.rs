@@ -215,6 +215,10 @@ fn channel(desired: &[Desired]) -> Channel {
 fn creation(object: &Desired, names: &mut Names<'_>) -> Option<Value> {
     let kind = Kind::parse(object.kind)?;
     let mut new = resource(kind, &object.fields)?;
+    if kind.is_switchable() {
+        // The default is ENABLED. What is made beneath a campaign that is on must not serve before it was looked at.
+        new["status"] = "PAUSED".into();
+    }
     let parent = object.parent.as_deref().unwrap_or_default();
     match kind {
         Kind::Budget => {
@@ -227,8 +231,6 @@ fn creation(object: &Desired, names: &mut Names<'_>) -> Option<Value> {
         Kind::Label => new["resourceName"] = names.make(kind, &object.key).into(),
         Kind::Campaign => {
             new["campaignBudget"] = names.of(Kind::Budget, "budget")?.into();
-            // The default is ENABLED.
-            new["status"] = "PAUSED".into();
             new["resourceName"] = names.make(kind, &object.key).into();
         }
         Kind::CampaignCriterion => new["campaign"] = names.of(Kind::Campaign, parent)?.into(),
@@ -272,8 +274,6 @@ fn update(
     account: &Account,
 ) -> Option<Mutation> {
     let (mut objects, mut operations, mut applied) = (Vec::new(), Vec::new(), Map::new());
-    // Grouped by type: an ad's text and its status are operations on two types.
-    let mut later = Vec::new();
     for object in desired {
         let Some(present) = existing.get(object.key.as_str()) else {
             continue;
@@ -281,19 +281,15 @@ fn update(
         let Some(change) = change(object, present, account) else {
             continue;
         };
-        operations.extend(change.operation);
-        later.extend(change.ad_operation);
+        operations.push(change.operation);
         applied.insert(object.key.clone(), change.applied);
         objects.push(object.key.clone());
     }
-    operations.extend(later);
     (!objects.is_empty()).then(|| mutate(account, Op::Update { applied }, objects, operations))
 }
 
-#[derive(Default)]
 struct Change {
-    operation: Option<Value>,
-    ad_operation: Option<Value>,
+    operation: Value,
     applied: Value,
 }
 
@@ -368,25 +364,20 @@ fn change(object: &Desired, present: &RemoteObject, account: &Account) -> Option
         | Kind::AssetGroupAsset => None,
     };
     change.map(|operation| Change {
-        operation: Some(operation),
-        ad_operation: None,
+        operation,
         applied: fields,
     })
 }
 
-/// The text of an ad is changed on the ad, its status on the link between ad and ad group.
+/// The text of an ad is changed on the ad, not on the link between ad and ad group.
 fn ad_change(fields: &Value, differing: &[&str], name: &str, account: &Account) -> Option<Change> {
     let ad = AnyAd::of(fields)?;
     let masks = pick(differing, |field| ad.mask(field));
     let (_, ad_id) = id_of(name)?.split_once('~')?;
     let ad_name = format!("customers/{}/ads/{ad_id}", digits(&account.account_id));
-    let ad_operation = only(&as_json(&ad.wire_ad()), &ad_name, &masks)
-        .map(|resource| json!({"adOperation": {"update": resource, "updateMask": masks.join(",")}}));
-    let status = pick(differing, |field| (field == "status").then_some("status"));
-    let operation = masked(Kind::AdGroupAd, &json!({"status": ad.status()}), name, &status);
-    (operation.is_some() || ad_operation.is_some()).then(|| Change {
-        operation,
-        ad_operation,
+    let resource = only(&as_json(&ad.wire_ad()), &ad_name, &masks)?;
+    Some(Change {
+        operation: json!({"adOperation": {"update": resource, "updateMask": masks.join(",")}}),
         applied: fields.clone(),
     })
 }
@@ -425,25 +416,28 @@ fn only(resource: &Value, name: &str, masks: &[&'static str]) -> Option<Value> {
     Some(kept)
 }
 
+/// On: everything that is off, in one request that does all of it or nothing. Off: the campaign, under which nothing serves.
 fn serve(manifest: &Manifest, account: &Account, serving: Serving) -> Option<Mutation> {
-    let campaign = manifest
-        .existing()
-        .find(|object| object.kind == Kind::Campaign.as_str())?;
-    if campaign.serving == serving {
-        return None;
-    }
-    let status = match serving {
-        Serving::Active => "ENABLED",
-        Serving::Paused | Serving::None => "PAUSED",
+    let (status, from) = match serving {
+        Serving::Active => ("ENABLED", Serving::Paused),
+        Serving::Paused | Serving::None => ("PAUSED", Serving::Active),
     };
-    let name = Kind::Campaign.resource_name(account, campaign.remote_id.as_deref()?);
-    let operation = Kind::Campaign.update(json!({"resourceName": name, "status": status}), &["status"]);
-    Some(mutate(
-        account,
-        Op::Serve { serving },
-        vec![campaign.key.clone()],
-        vec![operation],
-    ))
+    let all_of_it = serving == Serving::Active;
+    let mut turned: Vec<(Kind, &RemoteObject, &str)> = manifest
+        .existing()
+        .filter(|object| object.serving == from)
+        .filter_map(|object| Some((Kind::parse(&object.kind)?, object, object.remote_id.as_deref()?)))
+        .filter(|(kind, ..)| all_of_it || *kind == Kind::Campaign)
+        .collect();
+    // Grouped by type, as Google wants it.
+    turned.sort_by_key(|(kind, ..)| *kind as u8);
+    let operation = |(kind, _, id): &(Kind, &RemoteObject, &str)| {
+        let name = kind.resource_name(account, id);
+        kind.update(json!({"resourceName": name, "status": status}), &["status"])
+    };
+    let operations: Vec<Value> = turned.iter().map(operation).collect();
+    let keys = turned.iter().map(|(_, object, _)| object.key.clone()).collect();
+    (!operations.is_empty()).then(|| mutate(account, Op::Serve { serving }, keys, operations))
 }
 
 /// Everything, by removing what nothing else stands above: the campaign takes its own budget and all children with it

@@ -114,7 +114,6 @@ pub(super) fn objects(
         let name = fit(&format!("{}/{}", spec.campaign_name, group.key), NAME);
         let fields = AssetGroupForm {
             name: name.clone(),
-            status: "ENABLED".to_owned(),
             final_url: without_utm(&ad.landing_url).0.to_string(),
             path1: ad.path1.clone(),
             path2: ad.path2.clone(),

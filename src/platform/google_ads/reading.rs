@@ -65,6 +65,7 @@ pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
         tracking,
         auto_tagging: head.and_then(|row| row.customer.as_ref()?.auto_tagging_enabled),
         eligibility: eligibility(head, rows),
+        finding: finding(rows),
         spent: head.and_then(spent),
     }
 }
@@ -225,51 +226,72 @@ fn reviewed(rows: &[Row]) -> Vec<Reviewed<'_>> {
     ads.chain(links).collect()
 }
 
-/// What is disapproved needs a person, also while the campaign is paused: reviews run then too. Otherwise the campaign's own
-/// primary status counts, which lags behind; where it says nothing, the reviews do. An asset group tells of itself what a campaign
-/// tells of its ads.
-/// Source: v26/enums/{campaign_primary_status,asset_group_primary_status,asset_group_primary_status_reason,
-/// policy_approval_status,policy_review_status}.proto.
+impl Reviewed<'_> {
+    fn is_refused(&self) -> bool {
+        self.policy.and_then(|p| p.approval_status.as_deref()) == Some("DISAPPROVED")
+    }
+}
+
+/// Asset groups that say of themselves that this is so; and how many there are.
+fn groups_that_say(rows: &[Row], reason: &str) -> (usize, usize) {
+    // Beside a link a group shows no more than its name.
+    let groups = rows.iter().filter_map(|row| row.asset_group.as_ref());
+    let groups: Vec<&AssetGroup> = groups.filter(|group| group.status.is_some()).collect();
+    let says = |group: &&&AssetGroup| {
+        let reasons = group.primary_status_reasons.as_deref().unwrap_or_default();
+        reasons.iter().any(|said| said == reason)
+    };
+    (groups.iter().filter(says).count(), groups.len())
+}
+
+/// Whatever is disapproved needs a person, also while the campaign is paused: reviews run then too.
+fn finding(rows: &[Row]) -> Option<Box<LegError>> {
+    let all = reviewed(rows);
+    let refused: Vec<&Reviewed<'_>> = all.iter().filter(|one| one.is_refused()).collect();
+    let (groups, of) = groups_that_say(rows, "ASSET_GROUP_DISAPPROVED");
+    if !refused.is_empty() {
+        return Some(Box::new(disapproved(&refused, all.len())));
+    }
+    (groups > 0).then(|| Box::new(disapproved(&[], of)))
+}
+
+/// Why a campaign that is on serves nothing at all.
+const ALL_REFUSED: [&str; 2] = ["HAS_ADS_DISAPPROVED", "HAS_ASSET_GROUPS_DISAPPROVED"];
+
+/// That nothing is left to serve is said while the campaign is paused too. Otherwise the campaign's own primary status counts,
+/// which lags behind; where it says nothing, the reviews do. An asset group tells of itself what a campaign tells of its ads.
+/// Source: v26/enums/{campaign_primary_status,campaign_primary_status_reason,asset_group_primary_status,
+/// asset_group_primary_status_reason,policy_approval_status,policy_review_status}.proto.
 fn eligibility(head: Option<&Row>, rows: &[Row]) -> Eligibility {
     let all = reviewed(rows);
-    let refused: Vec<&Reviewed<'_>> = all
-        .iter()
-        .filter(|one| one.policy.and_then(|p| p.approval_status.as_deref()) == Some("DISAPPROVED"))
-        .collect();
-    if !refused.is_empty() {
-        return Eligibility::Disapproved(Box::new(disapproved(&refused, all.len())));
+    let campaign = head.and_then(|row| row.campaign.as_ref());
+    let primary = campaign.and_then(|c| c.primary_status.as_deref());
+    let reasons = campaign.and_then(|c| c.primary_status_reasons.as_deref());
+    let reasons = reasons.unwrap_or_default();
+    let says = |those: [&str; 2]| reasons.iter().any(|reason| those.contains(&reason.as_str()));
+    let (groups, of) = groups_that_say(rows, "ASSET_GROUP_DISAPPROVED");
+    let nothing_left = all.iter().all(Reviewed::is_refused)
+        || groups == of && of > 0
+        || primary == Some("NOT_ELIGIBLE") && says(ALL_REFUSED);
+    if let Some(finding) = finding(rows).filter(|_| nothing_left) {
+        return Eligibility::Disapproved(finding);
     }
-    let groups: Vec<&AssetGroup> = rows.iter().filter_map(|row| row.asset_group.as_ref()).collect();
-    let says = |reason: &str| {
-        let reasons = |group: &&AssetGroup| group.primary_status_reasons.clone().unwrap_or_default();
-        groups
-            .iter()
-            .any(|group| reasons(group).iter().any(|said| said == reason))
-    };
-    if says("ASSET_GROUP_DISAPPROVED") {
-        return Eligibility::Disapproved(Box::new(disapproved(&[], groups.len())));
-    }
-    let Some(campaign) = head.and_then(|row| row.campaign.as_ref()) else {
+    let Some(campaign) = campaign else {
         return Eligibility::Paused;
     };
     if campaign.status.as_deref() == Some("PAUSED") {
         return Eligibility::Paused;
     }
-    let reviewing = says("ASSET_GROUP_UNDER_REVIEW")
+    let reviewing = groups_that_say(rows, "ASSET_GROUP_UNDER_REVIEW").0 > 0
         || all
             .iter()
             .any(|one| one.policy.and_then(|p| p.review_status.as_deref()) == Some("REVIEW_IN_PROGRESS"));
-    let reasons = campaign.primary_status_reasons.as_deref().unwrap_or_default();
-    match campaign.primary_status.as_deref() {
-        Some("PENDING")
-            if reasons
-                .iter()
-                .any(|reason| UNDER_REVIEW.contains(&reason.as_str())) =>
-        {
-            Eligibility::InReview
-        }
-        // PENDING waits for its start, ENDED is past its end, LIMITED and LEARNING serve.
-        Some("ELIGIBLE" | "LIMITED" | "LEARNING" | "PENDING" | "ENDED") => Eligibility::Eligible,
+    match primary {
+        Some("PENDING") if says(UNDER_REVIEW) => Eligibility::InReview,
+        // It waits for its start.
+        Some("PENDING") => Eligibility::NotBegun,
+        // ENDED is past its end, LIMITED and LEARNING serve.
+        Some("ELIGIBLE" | "LIMITED" | "LEARNING" | "ENDED") => Eligibility::Eligible,
         Some("PAUSED") => Eligibility::Paused,
         Some("NOT_ELIGIBLE" | "MISCONFIGURED") => Eligibility::InReview,
         Some(_) | None if reviewing => Eligibility::InReview,

@@ -62,7 +62,6 @@ fn ad_form(ad: &plan::Ad) -> AdForm {
         descriptions: trimmed(&ad.descriptions),
         path1: filled(ad.path1.as_ref()),
         path2: filled(ad.path2.as_ref()),
-        status: "ENABLED".to_owned(),
     }
 }
 

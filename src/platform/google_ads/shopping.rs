@@ -64,7 +64,6 @@ pub(super) fn criteria(spec: &LegSpec) -> Vec<Desired> {
 pub(super) fn ads(spec: &LegSpec) -> Vec<Desired> {
     let form = AnyAd::Product(ProductForm {
         format: "shopping_product".to_owned(),
-        status: "ENABLED".to_owned(),
     });
     let each = spec
         .campaign

@@ -201,6 +201,7 @@ pub(super) fn reading(manifest: &Manifest, rows: &Rows) -> Reading {
             fields: normal(&object.kind, row, manifest),
         })
     });
+    let (eligibility, finding) = review(rows.campaign.as_ref(), &rows.ads);
     Reading {
         objects: seen.collect(),
         tracking: rows
@@ -210,7 +211,8 @@ pub(super) fn reading(manifest: &Manifest, rows: &Rows) -> Reading {
             .flat_map(|ad| observed(ad, manifest))
             .collect(),
         auto_tagging: None,
-        eligibility: eligibility(rows.campaign.as_ref(), &rows.ads),
+        eligibility,
+        finding,
         // A campaign that never delivered has no row of insights at all. Insights come up to a quarter of an hour late.
         spent: rows.campaign.as_ref().map(|_| {
             rows.insights
@@ -310,13 +312,25 @@ fn listed(value: &Value) -> Value {
     json!(names)
 }
 
+fn refused<'a>(ads: &[&'a Value]) -> Vec<&'a Value> {
+    let refused = |ad: &&Value| text(ad, "effective_status") == "DISAPPROVED";
+    ads.iter().copied().filter(refused).collect()
+}
+
+/// Whether it would serve, and what of it Meta disapproved.
+fn review(campaign: Option<&Value>, ads: &[Value]) -> (Eligibility, Option<Box<LegError>>) {
+    let ads: Vec<&Value> = ads.iter().filter(|ad| alive(ad)).collect();
+    let refused = refused(&ads);
+    let finding = (!refused.is_empty()).then(|| Box::new(disapproval(&refused, ads.len())));
+    (eligibility(campaign, &ads), finding)
+}
+
 /// One ad that delivers makes the campaign live; that none can is said even while the campaign is off, since Meta
 /// reviews paused ads too (best-practices).
-fn eligibility(campaign: Option<&Value>, ads: &[Value]) -> Eligibility {
+fn eligibility(campaign: Option<&Value>, ads: &[&Value]) -> Eligibility {
     let Some(campaign) = campaign else {
         return Eligibility::Paused;
     };
-    let ads: Vec<&Value> = ads.iter().filter(|ad| alive(ad)).collect();
     let in_state = |state: &str| ads.iter().find(|ad| text(ad, "effective_status") == state);
     if in_state("ACTIVE").is_some() {
         return Eligibility::Eligible;
@@ -325,11 +339,9 @@ fn eligibility(campaign: Option<&Value>, ads: &[Value]) -> Eligibility {
     let waiting = ["PENDING_REVIEW", "IN_PROCESS", "PREAPPROVED"]
         .iter()
         .any(|state| in_state(state).is_some());
-    let disapproved = |ad: &&&Value| text(ad, "effective_status") == "DISAPPROVED";
-    if let Some(ad) = in_state("DISAPPROVED")
-        && (on && !waiting || ads.iter().all(|ad| disapproved(&ad)))
-    {
-        return Eligibility::Disapproved(Box::new(disapproval(ad)));
+    let refused = refused(ads);
+    if !refused.is_empty() && (on && !waiting || refused.len() == ads.len()) {
+        return Eligibility::Disapproved(Box::new(disapproval(&refused, ads.len())));
     }
     if !on {
         return Eligibility::Paused;
@@ -405,8 +417,17 @@ fn said(name: &str, what: &str, told: Option<&String>) -> String {
     }
 }
 
-fn disapproval(ad: &Value) -> LegError {
+/// The first in Meta's words, and which they are.
+fn disapproval(refused: &[&Value], of: usize) -> LegError {
+    let ad = refused.first().copied().unwrap_or(&Value::Null);
     let told = feedback(ad).or_else(|| issue_texts(ad));
+    let names: Vec<&str> = refused.iter().map(|ad| text(ad, "name")).collect();
+    let which = if refused.len() == of {
+        names.join(", ")
+    } else {
+        format!("{} of {of} ads ({})", refused.len(), names.join(", "))
+    };
+    let which: String = which.chars().take(1000).collect();
     LegError {
         platform_code: issue_code(ad),
         platform_message: words(ad, "ad_review_feedback").or_else(|| words(ad, "issues_info")),
@@ -415,7 +436,7 @@ fn disapproval(ad: &Value) -> LegError {
         ..LegError::new(
             ErrorClass::Policy,
             "meta-disapproved",
-            said(text(ad, "name"), "disapproved", told.as_ref()),
+            said(&which, "disapproved", told.as_ref()),
             "change the creative, or ask for another review in Meta's account quality page, then `retry`",
         )
     }

@@ -154,6 +154,7 @@ pub(super) fn reading(manifest: &Manifest, rows: &Rows) -> Reading {
         let spend = row.pointer("/metrics/spend").unwrap_or(&Value::Null);
         wire::micros(spend).is_some_and(|spend| spend > 0)
     };
+    let (eligibility, finding) = review::review(rows.campaign.as_ref(), &rows.ads, &rows.reviews);
     Reading {
         objects: seen.collect(),
         tracking: rows
@@ -163,7 +164,8 @@ pub(super) fn reading(manifest: &Manifest, rows: &Rows) -> Reading {
             .map(|ad| observed(ad, manifest))
             .collect(),
         auto_tagging: None,
-        eligibility: review::eligibility(rows.campaign.as_ref(), &rows.ads, &rows.reviews),
+        eligibility,
+        finding,
         spent: rows.campaign.as_ref().map(|_| rows.spend.iter().any(spent)),
     }
 }

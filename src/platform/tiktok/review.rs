@@ -8,11 +8,12 @@ use crate::domain::error::{ErrorClass, LegError};
 use crate::platform::Eligibility;
 use serde_json::{Map, Value};
 
-/// Shown, or it would be if its start had come, its day's budget were not used up, its flight were not over.
+/// Its start has not come.
+const NOT_BEGUN: &[&str] = &["AD_STATUS_NOT_START", "AD_STATUS_AD_PRE_ONLINE"];
+
+/// Shown, or it would be if its day's budget were not used up, its flight were not over.
 const SERVES: &[&str] = &[
     "AD_STATUS_DELIVERY_OK",
-    "AD_STATUS_NOT_START",
-    "AD_STATUS_AD_PRE_ONLINE",
     "AD_STATUS_PARTIAL_AUDIT_DELIVERY_OK",
     "AD_STATUS_REVIEW_PARTIALLY_APPROVED",
     "AD_STATUS_CAMPAIGN_EXCEED",
@@ -38,13 +39,13 @@ const OFF: &[&str] = &[
     "AD_STATUS_CAMPAIGN_DISABLE",
 ];
 
-fn review<'r>(ad: &Value, reviews: &'r Map<String, Value>) -> &'r Value {
+fn of<'r>(ad: &Value, reviews: &'r Map<String, Value>) -> &'r Value {
     reviews.get(text(ad, "ad_id")).unwrap_or(&Value::Null)
 }
 
 /// Whether review refused the ad for good.
 fn denied(ad: &Value, reviews: &Map<String, Value>) -> bool {
-    let review = review(ad, reviews);
+    let review = of(ad, reviews);
     let refused = review
         .get("reject_info")
         .and_then(Value::as_array)
@@ -53,16 +54,29 @@ fn denied(ad: &Value, reviews: &Map<String, Value>) -> bool {
     nowhere || text(ad, "secondary_status").ends_with("_AUDIT_DENY")
 }
 
-/// What the platform would do with the campaign.
-pub(super) fn eligibility(
+/// What the platform would do with the campaign, and what of it review refused.
+pub(super) fn review(
     campaign: Option<&Value>,
     ads: &[Value],
     reviews: &Map<String, Value>,
+) -> (Eligibility, Option<Box<LegError>>) {
+    let ads: Vec<&Value> = ads.iter().filter(|ad| alive(ad)).collect();
+    let refused: Vec<&Value> = ads.iter().copied().filter(|ad| denied(ad, reviews)).collect();
+    let finding = refused
+        .first()
+        .map(|ad| Box::new(disapproval(ad, of(ad, reviews), refused.len(), ads.len())));
+    (eligibility(campaign, &ads, &refused, finding.as_deref()), finding)
+}
+
+fn eligibility(
+    campaign: Option<&Value>,
+    ads: &[&Value],
+    refused: &[&Value],
+    finding: Option<&LegError>,
 ) -> Eligibility {
     let Some(campaign) = campaign else {
         return Eligibility::Paused;
     };
-    let ads: Vec<&Value> = ads.iter().filter(|ad| alive(ad)).collect();
     let in_state = |states: &[&str]| {
         ads.iter()
             .find(|ad| states.contains(&text(ad, "secondary_status")))
@@ -70,12 +84,13 @@ pub(super) fn eligibility(
     if in_state(SERVES).is_some() {
         return Eligibility::Eligible;
     }
-    let refused: Vec<&&Value> = ads.iter().filter(|ad| denied(ad, reviews)).collect();
-    let disapproved = |ad: &Value| Eligibility::Disapproved(Box::new(disapproval(ad, review(ad, reviews))));
-    if let Some(ad) = refused.first()
+    if in_state(NOT_BEGUN).is_some() {
+        return Eligibility::NotBegun;
+    }
+    if let Some(finding) = finding
         && refused.len() == ads.len()
     {
-        return disapproved(ad);
+        return Eligibility::Disapproved(Box::new(finding.clone()));
     }
     if text(campaign, "operation_status") != "ENABLE" {
         return Eligibility::Paused;
@@ -90,8 +105,8 @@ pub(super) fn eligibility(
     if in_state(WAITS).is_some() {
         return Eligibility::InReview;
     }
-    if let Some(ad) = refused.first() {
-        return disapproved(ad);
+    if let Some(finding) = finding {
+        return Eligibility::Disapproved(Box::new(finding.clone()));
     }
     match ads.iter().find(|ad| !OFF.contains(&text(ad, "secondary_status"))) {
         Some(ad) => Eligibility::Disapproved(Box::new(issue(ad))),
@@ -99,8 +114,8 @@ pub(super) fn eligibility(
     }
 }
 
-/// What review found, as the vendor words it: reasons and what to do.
-fn disapproval(ad: &Value, review: &Value) -> LegError {
+/// What review found about the first of them, as the vendor words it: reasons and what to do.
+fn disapproval(ad: &Value, review: &Value, refused: usize, all: usize) -> LegError {
     let info = review.get("reject_info").and_then(Value::as_array);
     let mut said = Vec::new();
     for reject in info.into_iter().flatten() {
@@ -118,7 +133,13 @@ fn disapproval(ad: &Value, review: &Value) -> LegError {
         ..LegError::new(
             ErrorClass::Policy,
             "tiktok-disapproved",
-            format!("TikTok disapproved {}", text(ad, "ad_name")),
+            match refused {
+                1 => format!("TikTok disapproved {}", text(ad, "ad_name")),
+                _ => format!(
+                    "TikTok disapproved {refused} of {all} ads, the first of them {}",
+                    text(ad, "ad_name")
+                ),
+            },
             "change the creative, or appeal in TikTok Ads Manager, then `retry`",
         )
     }

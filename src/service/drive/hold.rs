@@ -221,6 +221,7 @@ pub(super) fn kept_back(pending: &Pending) -> Pending {
         spec_applied: pending.spec_applied,
         facts: pending.facts.clone(),
         hold: pending.hold,
+        finding: None,
     }
 }
 

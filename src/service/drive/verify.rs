@@ -59,6 +59,7 @@ impl Drive {
         if let Eligibility::Disapproved(finding) = reading.eligibility {
             return Err(fail(Report::Failed, *finding));
         }
+        self.pending.finding = reading.finding;
         self.pending.spec_applied = true;
         Ok(Then::Finish {
             report: Report::Built,

@@ -57,7 +57,7 @@ async fn nothing_can_spend_before_the_last_call_and_one_call_stops_all() {
             "dv360.insertionOrders.update ENTITY_STATUS_ACTIVE",
         ]
     );
-    assert_eq!(bench.read(&leg).await.eligibility, Eligibility::Eligible);
+    assert_eq!(bench.read(&leg).await.eligibility, Eligibility::NotBegun);
     let before = bench.requests().await.len();
     bench.reach(Goal::Paused, &mut leg).await.expect("off");
     bench.reach(Goal::Active, &mut leg).await.expect("on again");
@@ -321,7 +321,7 @@ async fn a_video_leg_is_built_and_read_back() {
     let lines = bench.bodies("lineItems.create").await;
     assert_eq!(lines[0]["lineItemType"], "LINE_ITEM_TYPE_VIDEO_DEFAULT");
     bench.reach(Goal::Active, &mut leg).await.expect("on");
-    assert_eq!(bench.read(&leg).await.eligibility, Eligibility::Eligible);
+    assert_eq!(bench.read(&leg).await.eligibility, Eligibility::NotBegun);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -320,10 +320,15 @@ async fn review_of_an_asset_group_is_seen_before_and_after_it_is_switched_on() {
     bench.reach(Goal::Built, &mut leg).await.expect("built");
     assert_eq!(bench.read(&leg).await.eligibility, Eligibility::Paused);
     bench.reach(Goal::Active, &mut leg).await.expect("on");
-    assert_eq!(bench.read(&leg).await.eligibility, Eligibility::Eligible);
+    assert_eq!(bench.read(&leg).await.eligibility, Eligibility::NotBegun);
     bench.world(&json!({ "review_pending": ["Free Returns"] })).await;
     // It starts in a month: nothing is live before, whatever the review says; a disapproval is seen at once.
     bench.world(&json!({ "disapprove": ["Free Returns"] })).await;
+    let reading = bench.read(&leg).await;
+    // Two headlines more are there to be shown.
+    assert_eq!(reading.eligibility, Eligibility::NotBegun);
+    assert_eq!(reading.finding.expect("the finding").class, ErrorClass::Policy);
+    bench.world(&json!({ "disapprove": ["*"] })).await;
     let reading = bench.read(&leg).await;
     let Eligibility::Disapproved(error) = reading.eligibility else {
         panic!("{:?}", reading.eligibility)

@@ -10,6 +10,7 @@ mod channels;
 mod dv360;
 mod formats;
 mod google_ads;
+mod live;
 mod meta;
 mod tiktok;
 mod uploads;

@@ -188,8 +188,22 @@ impl App {
             .expect("an execution");
     }
 
-    /// Steps everything until nothing is left that is due.
+    /// Steps everything until nothing is left that is due. Where a platform has moved a start that was over to another day (DV360 begins
+    /// nothing today), that day comes.
     pub async fn settle(&self) {
+        self.settle_today().await;
+        let waiting = "UPDATE leg SET watch_at = clock_timestamp() WHERE state = 'scheduled' AND starts_at <= clock_timestamp()
+            AND review_since IS NULL AND hold IS NULL";
+        if self.sql(waiting).await > 0 {
+            self.world(json!({ "clock_ahead_s": 26 * 3600 })).await;
+            self.wiring.clocks().step().await.expect("the clocks tick");
+            self.world(json!({ "clock_ahead_s": 0 })).await;
+            self.settle_today().await;
+        }
+    }
+
+    /// Steps everything until nothing is left that is due, on this very day.
+    pub async fn settle_today(&self) {
         let gatekeeper = self.wiring.gatekeeper();
         for _ in 0..1000 {
             let mut done = gatekeeper.step().await.expect("the gate is asked");

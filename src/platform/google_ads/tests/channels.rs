@@ -548,7 +548,7 @@ fn an_asset_group_tells_of_its_review_and_of_its_tracking() {
     );
     assert_eq!(
         judge("CAMPAIGN_PENDING", "CAMPAIGN_PENDING", "APPROVED"),
-        Eligibility::Eligible
+        Eligibility::NotBegun
     );
     for (reason, approval) in [
         ("ASSET_GROUP_DISAPPROVED", "APPROVED"),

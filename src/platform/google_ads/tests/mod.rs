@@ -431,14 +431,35 @@ fn one_switch_turns_everything_on_and_off() {
     let mut manifest = built(&spec);
     let on = one(Goal::Active, &spec, &manifest);
     assert_eq!(
-        (on.objects.clone(), operations(&on).len()),
-        (vec!["campaign".to_owned()], 1)
+        on.objects,
+        ["campaign", "ad_group/brand-exact", "ad/brand-exact/rsa-1"]
     );
+    let switch = |operation: &str, name: &str| json!({ operation: {"update": {"resourceName": format!("customers/1234567890/{name}"), "status": "ENABLED"}, "updateMask": "status"} });
+    let ids =
+        ["ad_group/brand-exact", "ad/brand-exact/rsa-1"].map(|key| manifest.id(key).unwrap().to_owned());
     assert_eq!(
-        operations(&on)[0]["campaignOperation"],
-        json!({"update": {"resourceName": "customers/1234567890/campaigns/13", "status": "ENABLED"}, "updateMask": "status"})
+        *operations(&on),
+        [
+            switch("campaignOperation", "campaigns/13"),
+            switch("adGroupOperation", &format!("adGroups/{}", ids[0])),
+            switch("adGroupAdOperation", &format!("adGroupAds/{}", ids[1])),
+        ]
     );
-    manifest.objects[2].serving = Serving::Active;
+    let campaign = manifest.objects.iter().position(|o| o.key == "campaign").unwrap();
+    manifest.objects[campaign].serving = Serving::Active;
+    let rest = one(Goal::Active, &spec, &manifest);
+    assert_eq!(
+        rest.objects,
+        on.objects[1..],
+        "what was added beneath a campaign that is on"
+    );
+    for object in manifest
+        .objects
+        .iter_mut()
+        .filter(|o| o.serving == Serving::Paused)
+    {
+        object.serving = Serving::Active;
+    }
     none(Goal::Active, &spec, &manifest);
     none(Goal::Built, &spec, &manifest);
     let off = one(Goal::Paused, &spec, &manifest);
@@ -446,6 +467,7 @@ fn one_switch_turns_everything_on_and_off() {
         operations(&off)[0]["campaignOperation"]["update"]["status"],
         "PAUSED"
     );
+    assert_eq!(off.objects, ["campaign"], "nothing serves beneath it");
 }
 
 #[test]

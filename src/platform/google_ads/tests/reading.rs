@@ -97,7 +97,7 @@ fn disapproval_review_and_serving_are_told_apart() {
     );
     assert_eq!(
         judge("ENABLED", "PENDING", "UNKNOWN", "REVIEW_IN_PROGRESS"),
-        Eligibility::Eligible
+        Eligibility::NotBegun
     );
     assert_eq!(
         judge("ENABLED", "ENDED", "APPROVED", "REVIEWED"),

@@ -1,7 +1,7 @@
 //! What TikTok shows, as we read it: in the form in which it was desired, whatever the vendor makes of numbers and lists.
 
 use super::super::reading::{Rows, facts, reading};
-use super::super::review::eligibility;
+use super::super::review::review;
 use super::*;
 use crate::domain::error::ErrorClass;
 use crate::domain::tracking;
@@ -143,19 +143,19 @@ fn judged(states: &[(&str, Option<&str>)], on: bool) -> Eligibility {
             );
         }
     }
-    eligibility(Some(&campaign), &ads, &reviews)
+    review(Some(&campaign), &ads, &reviews).0
 }
 
 #[test]
 fn statuses_and_reviews_together_say_whether_it_serves() {
     let ok = Some("ALL_AVAILABLE");
-    for state in [
-        "AD_STATUS_DELIVERY_OK",
-        "AD_STATUS_NOT_START",
-        "AD_STATUS_BUDGET_EXCEED",
-    ] {
+    for state in ["AD_STATUS_DELIVERY_OK", "AD_STATUS_BUDGET_EXCEED"] {
         assert_eq!(judged(&[(state, ok)], true), Eligibility::Eligible, "{state}");
     }
+    assert_eq!(
+        judged(&[("AD_STATUS_NOT_START", ok)], true),
+        Eligibility::NotBegun
+    );
     assert_eq!(judged(&[("AD_STATUS_AUDIT", None)], true), Eligibility::InReview);
     assert_eq!(
         judged(&[("AD_STATUS_CAMPAIGN_DISABLE", ok)], false),
