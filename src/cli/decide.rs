@@ -18,13 +18,13 @@ use std::sync::Arc;
 #[derive(Args)]
 pub struct Decide {
     /// The plan version
-    plan_version: String,
+    pub(super) plan_version: String,
     /// The tenant, where several have this version
     #[arg(long)]
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
     /// Don't ask
     #[arg(long, short)]
-    yes: bool,
+    pub(super) yes: bool,
     /// Why; recorded in the audit log
     #[arg(long)]
     reason: Option<String>,
@@ -84,14 +84,23 @@ impl Decide {
     pub async fn control(self, wiring: &Wiring, output: &Output, verb: Verb) -> Result<u8, Failure> {
         let execution = find(wiring, &self.plan_version, self.tenant.as_deref()).await?;
         let what = match verb {
-            Verb::Rollback => {
-                "roll back (pause at once, then remove what never spent; what has spent stays paused)"
-            }
+            Verb::Rollback => "roll back",
             Verb::Resume => "ask the gate again of",
             Verb::Retry => "try the failed legs again of",
             Verb::Cancel => "cancel",
         };
         self.confirm(output, &execution, what)?;
+        self.order(wiring, output, &execution, verb).await
+    }
+
+    /// Asks it, confirmed as it is.
+    pub(super) async fn order(
+        self,
+        wiring: &Wiring,
+        output: &Output,
+        execution: &ExecutionView,
+        verb: Verb,
+    ) -> Result<u8, Failure> {
         let ordered = wiring
             .store
             .control(&Request {
@@ -108,14 +117,22 @@ impl Decide {
         match ordered {
             Ordered::Done { messages } => {
                 output.json(&json!({ "plan_version": execution.plan_version, "done": verb.as_str(), "messages": messages }));
-                output.line(format!(
-                    "{} of {} is on its way ({messages} message(s))",
-                    verb.as_str(),
+                let follow = format!(
+                    "`campaign-execution status {}` shows how far it is",
                     execution.plan_version
-                ));
+                );
+                output.line(match verb {
+                    Verb::Rollback if execution.saga.is_some() => format!("rolling back; {follow}"),
+                    Verb::Rollback | Verb::Cancel if execution.saga.is_none() => {
+                        format!("{} is cancelled", execution.plan_version)
+                    }
+                    Verb::Cancel => format!("the amendment of {} is dropped", execution.plan_version),
+                    Verb::Retry => format!("trying again; {follow}"),
+                    Verb::Resume | Verb::Rollback => format!("asking again; {follow}"),
+                });
                 Ok(0)
             }
-            Ordered::Nothing { why } => Err(Failure::refused(why)),
+            Ordered::Nothing { why } => Err(Failure::refused(format!("{}: {why}", execution.plan_version))),
             Ordered::Unknown => Err(Failure::not_found(format!(
                 "there is no plan version {}",
                 execution.plan_version

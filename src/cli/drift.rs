@@ -3,9 +3,9 @@
 //! Must not change anything, and prints what it can: a platform that does not answer is one line, not the end.
 
 use super::output::Output;
-use super::{Failure, find};
+use super::{Failure, find, mend};
 use crate::platform::Change;
-use crate::service::drift::{Difference, Looked, Told};
+use crate::service::drift::{Looked, Told};
 use crate::wiring::Wiring;
 use clap::Args;
 use serde_json::json;
@@ -21,6 +21,15 @@ pub struct Drift {
     /// The tenant, where several have this version
     #[arg(long)]
     tenant: Option<String>,
+    /// Make again what somebody removed, after asking
+    #[arg(long, requires = "plan_version")]
+    mend: bool,
+    /// Don't ask
+    #[arg(long, short, requires = "mend")]
+    yes: bool,
+    /// Why; recorded in the audit log
+    #[arg(long, requires = "mend")]
+    reason: Option<String>,
 }
 
 impl Drift {
@@ -46,6 +55,15 @@ impl Drift {
             }
             let (looked, found) = compare(wiring, execution.id, output).await?;
             differences += found;
+            if self.mend {
+                let word = (self.yes, self.reason.as_deref());
+                let mended = mend::mend(wiring, output, execution.id, &looked, word).await?;
+                if !looked.iter().any(|leg| mend::gone(leg).is_some()) {
+                    output.line("Nothing is made again: nothing was removed.");
+                }
+                output.json(&json!({ "plan_version": execution.plan_version, "legs_mended": mended }));
+                return Ok(0);
+            }
             all.push(json!({ "tenant_id": execution.tenant_id, "plan_version": execution.plan_version, "legs": looked }));
         }
         output.json(&all);
@@ -77,7 +95,7 @@ pub async fn compare(
                     leg.campaign_id.as_deref().unwrap_or("")
                 ));
                 for difference in found {
-                    output.line(format!("             {}", words(difference)));
+                    output.line(format!("             {}", difference.words()));
                 }
                 for change in leg.changes.iter().take(SHOWN) {
                     output.line(format!("             changed by {}", who(change)));
@@ -114,23 +132,6 @@ fn who(change: &Change) -> String {
         change.operation,
         change.object
     )
-}
-
-fn words(difference: &Difference) -> String {
-    match difference {
-        Difference::Gone { object, remote_id } => {
-            format!("{object} ({remote_id}) is not there any more; the manifest says it is")
-        }
-        Difference::Field {
-            object,
-            field,
-            ours,
-            theirs,
-        } => format!("{object}.{field}: manifest says {ours}, platform says {theirs}"),
-        Difference::Serving { object, ours, theirs } => {
-            format!("{object}: manifest says {ours}, platform says {theirs}")
-        }
-    }
 }
 
 fn summary(looked: &[Looked], differences: usize, silent: usize) -> String {

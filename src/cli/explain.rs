@@ -210,7 +210,7 @@ pub fn sentence(entry: &Entry) -> String {
     };
     match entry.action.as_str() {
         "plan.accepted" => format!("the approved plan {} came in", text("/plan_id")),
-        "plan.seen_again" => "the same plan came again; nothing to do".to_owned(),
+        "plan.seen_again" => "the same plan came again; nothing to do, as far as it is recorded".to_owned(),
         "plan.amended" => {
             "an amended payload came; it replaces the earlier one when it has passed the gate".to_owned()
         }
@@ -272,6 +272,8 @@ pub fn sentence(entry: &Entry) -> String {
         ),
         "launch.approve" => format!("a person approved the launch{}", reason(entry)),
         "launch.reject" => format!("a person refused the launch{}", reason(entry)),
+        "drift.checked" => checked(entry),
+        "drift.mended" => format!("a person had made again what was gone{}", reason(entry)),
         "launch.approve_void" => format!("an approval changed nothing: {}", text("/because")),
         "launch.reject_void" => format!("a refusal changed nothing: {}", text("/because")),
         action if action.starts_with("control.") => {
@@ -295,6 +297,18 @@ fn told(entry: &Entry) -> String {
     };
     let told: Vec<String> = all.into_iter().flatten().map(one).collect();
     told.join(", ")
+}
+
+/// What a comparison with the platforms found.
+fn checked(entry: &Entry) -> String {
+    let (differing, silent) = (list(entry, "/differences"), list(entry, "/not_seen"));
+    match (differing.as_str(), silent.as_str()) {
+        ("", "") => "compared with the platforms: they hold what was made".to_owned(),
+        ("", silent) => format!("could not be compared with the platforms: {silent}"),
+        (differing, _) => {
+            format!("compared with the platforms, and somebody changed something there: {differing}")
+        }
+    }
 }
 
 fn reason(entry: &Entry) -> String {

@@ -110,7 +110,12 @@ Examples:
 
 /// `rollback`.
 pub const ROLLBACK: &str = "\
+What will be paused, what removed, what comes back and what cannot be undone is shown first.
+With --yes it is ordered at once: the platforms are not asked what each campaign has spent
+before, only while it is undone.
+
 Examples:
+  campaign-execution rollback spring-sale-2027.3 --tenant acme --dry-run
   campaign-execution rollback spring-sale-2027.3 --tenant acme --reason \"the client withdrew\"";
 
 /// `approve`.
@@ -162,10 +167,12 @@ Examples:
 
 /// `drift`.
 pub const DRIFT: &str = "\
-Nothing is changed. `replay --mode reconcile` makes again what somebody removed, after asking.
+Nothing is changed, but with --mend: what somebody removed is then built again, paused, verified
+and switched on as at first, after asking. What was changed by hand stays as it is.
 
 Examples:
   campaign-execution drift spring-sale-2027.3 --tenant acme
+  campaign-execution drift spring-sale-2027.3 --mend --reason \"deleted by mistake\"
   campaign-execution drift --json";
 
 /// `serve`.
@@ -233,6 +240,9 @@ Examples:
 
 /// `plan preview`.
 pub const PLAN_PREVIEW: &str = "\
+With --live the platforms are asked what they hold, and it is said which of somebody's changes
+there this payload would overwrite.
+
 Examples:
   campaign-execution plan preview plan.json
   campaign-execution plan preview plan.json --live";

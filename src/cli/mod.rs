@@ -14,6 +14,7 @@ mod dlq;
 mod drift;
 mod explain;
 mod help;
+mod mend;
 mod offers;
 mod output;
 mod pause;
@@ -21,6 +22,7 @@ mod plan;
 mod preview;
 mod proposal;
 mod replay;
+mod rollback;
 mod sandbox;
 mod serve;
 mod status;
@@ -110,7 +112,7 @@ enum Command {
     Reject(decide::Decide),
     /// Undo everything of a plan version: pause at once, then remove what never spent
     #[command(after_help = help::ROLLBACK)]
-    Rollback(decide::Decide),
+    Rollback(rollback::Rollback),
     /// Ask the gate of a blocked plan version again now
     #[command(after_help = help::RESUME)]
     Resume(decide::Decide),
@@ -287,11 +289,7 @@ async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
         Command::Alerts(command) => command.run(&wiring(file)?, output).await,
         Command::Approve(command) => command.approval(&wiring(file)?, output, true).await,
         Command::Reject(command) => command.approval(&wiring(file)?, output, false).await,
-        Command::Rollback(command) => {
-            command
-                .control(&wiring(file)?, output, decide::Verb::Rollback)
-                .await
-        }
+        Command::Rollback(command) => command.run(&wiring(file)?, output).await,
         Command::Resume(command) => {
             command
                 .control(&wiring(file)?, output, decide::Verb::Resume)

@@ -39,6 +39,15 @@ pub async fn run(wiring: &Wiring, file: &Path, live: bool, output: &Output) -> R
         output.line("");
         let (looked, found) = drift::compare(wiring, launched, output).await?;
         shown.json["drift"] = json!(looked);
+        let becomes = wiring.overwriting().look(launched, &plan, &looked).await?;
+        if !becomes.is_empty() {
+            output.line("");
+            output.line("What this payload does to what somebody changed there:");
+        }
+        for line in &becomes {
+            output.line(format!("  {line}"));
+        }
+        shown.json["drift_becomes"] = json!(becomes);
         differs |= found > 0;
     }
     output.json(&shown.json);

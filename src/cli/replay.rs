@@ -3,15 +3,12 @@
 //! Must not change anything in mode `verify`.
 
 use super::output::Output;
-use super::{Failure, ask, drift, preview, user};
+use super::{Failure, ask, drift, mend, preview, user};
 use crate::bus::admin;
 use crate::bus::consumer::Delivery;
 use crate::domain::plan::Plan;
-use crate::service::compose::Composer;
-use crate::service::drift::{Difference, Looked, Told};
 use crate::service::intake::Intake;
 use crate::store::intake::Taken;
-use crate::store::mend::{Asked, Gone};
 use crate::wire;
 use crate::wiring::Wiring;
 use clap::{Args, ValueEnum};
@@ -26,24 +23,6 @@ enum Mode {
     Verify,
     /// Let an older payload win over a newer amendment
     Force,
-}
-
-/// What is gone of a leg that should be there.
-fn gone(leg: &Looked) -> Option<Gone> {
-    let Told::Differs { differences } = &leg.told else {
-        return None;
-    };
-    let objects: Vec<String> = differences
-        .iter()
-        .filter_map(|d| match d {
-            Difference::Gone { object, .. } => Some(object.clone()),
-            Difference::Field { .. } | Difference::Serving { .. } => None,
-        })
-        .collect();
-    (!objects.is_empty()).then_some(Gone {
-        leg_id: leg.leg_id,
-        objects,
-    })
 }
 
 /// Run a message again.
@@ -136,32 +115,9 @@ impl Replay {
         let Some(launched) = in_force.filter(|f| f.fenced.is_none()) else {
             return Ok(0);
         };
-        let gone: Vec<Gone> = wiring
-            .drift()
-            .look(launched.execution_id)
-            .await?
-            .iter()
-            .filter_map(gone)
-            .collect();
-        if gone.is_empty() {
-            return Ok(0);
-        }
-        for leg in &gone {
-            output.line(format!("gone on the platform: {}", leg.objects.join(", ")));
-        }
-        let question = format!("make what is gone of {} leg(s) again?", gone.len());
-        ask::confirm(self.yes, &question)?;
-        let asked = Asked {
-            by: format!("cli:{}", user()),
-            reason: self.reason.clone().unwrap_or_default(),
-            now: wiring.clock.stamp(),
-        };
-        let mended = wiring
-            .store
-            .mend(&Composer, launched.execution_id, &gone, &asked)
-            .await?;
-        output.line(format!("{mended} leg(s) are built again"));
-        Ok(mended)
+        let looked = wiring.drift().look(launched.execution_id).await?;
+        let word = (self.yes, self.reason.as_deref());
+        mend::mend(wiring, output, launched.execution_id, &looked, word).await
     }
 
     /// An older payload wins over what is in force, after showing what that changes.

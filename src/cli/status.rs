@@ -111,6 +111,7 @@ async fn one(wiring: &Wiring, execution: &ExecutionView, output: &Output) -> Res
     let checks = wiring.store.gate_checks(execution.id).await?;
     let alerts = super::alerts::of(wiring, execution).await?;
     output.json(&json!({ "execution": execution, "legs": legs, "gate": checks, "alerts": alerts }));
+    let people = wiring.store.people_of(execution.id).await?;
     output.line(format!(
         "{} of tenant {}",
         output.bold(&execution.plan_version),
@@ -126,6 +127,19 @@ async fn one(wiring: &Wiring, execution: &ExecutionView, output: &Output) -> Res
     paused(wiring, output, Some(&execution.tenant_id)).await?;
     for (what, text) in super::alerts::lines(execution, &alerts) {
         output.line(format!("  {what:9} {text}"));
+    }
+    for person in people.iter().filter(|p| p.resolved_at.is_none()) {
+        let leg = person
+            .leg
+            .as_deref()
+            .map(|l| format!("{l}, "))
+            .unwrap_or_default();
+        output.line(format!(
+            "  {}    {leg}{}: {}",
+            output.bold("person"),
+            person.kind,
+            person.what_to_do
+        ));
     }
     if execution.gate != "open" {
         let rows: Vec<Vec<String>> = checks

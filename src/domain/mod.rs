@@ -14,6 +14,7 @@ pub mod gate;
 pub mod hold;
 pub mod ids;
 pub mod landing;
+pub mod leftover;
 pub mod manifest;
 pub mod money;
 pub mod plan;

@@ -27,6 +27,8 @@ pub enum Kind {
     UnknownOutcome,
     /// To undo by hand what could not be undone.
     Stuck,
+    /// To say what becomes of what somebody changed on a platform.
+    Drift,
 }
 spelled!(Kind {
     LaunchApproval = "launch_approval",
@@ -36,6 +38,7 @@ spelled!(Kind {
     AccountAccess = "account_access",
     UnknownOutcome = "unknown_outcome",
     Stuck = "stuck",
+    Drift = "drift",
 });
 
 impl Kind {
@@ -104,6 +107,11 @@ pub fn what_to_do(kind: Kind, error: &LegError) -> String {
         text.push_str(exemption);
     }
     text = format!("{text}. What to do: {}", error.remedy);
+    if kind == Kind::Stuck {
+        text.push_str(
+            "; it may still be on, so look there too, and then `retry` switches it off, or undoes it, again",
+        );
+    }
     // As the event's schema allows.
     text.chars().filter(|c| !c.is_control()).take(4000).collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Must not decide whether something is published; the saga does.
 
+use crate::domain::leftover::Stay;
 use crate::domain::saga::{LegState, Outcome};
 use crate::store::moves::{CommandFact, Compose, ExecutionRow, LegFact};
 use crate::store::outbox::{Body, Message};
@@ -9,7 +10,8 @@ use crate::store::touchpoints::TouchpointFact;
 use crate::wire::command::LaunchCommand;
 use crate::wire::event_id;
 use crate::wire::events::{
-    BudgetOut, CampaignEvent, ExecutionEvent, LegOut, PartialAction, PartialFailure, Touchpoint,
+    BudgetOut, CampaignEvent, ExecutionEvent, LegOut, PartialAction, PartialFailure, RolledBack, StayOut,
+    Touchpoint,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -127,6 +129,7 @@ impl Compose for Composer {
             execution.plan_id.clone(),
             execution.plan_version.clone(),
         );
+        let stays = legs.iter().flat_map(stays_out).collect();
         let legs: Vec<LegOut> = legs.iter().map(leg_out).collect();
         let topic = match outcome {
             Outcome::Completed => "execution.completed",
@@ -160,7 +163,17 @@ impl Compose for Composer {
                 &partial(PartialAction::RolledBack, legs),
                 trace(execution),
             ),
-            Outcome::Completed | Outcome::RolledBack | Outcome::Superseded => {
+            Outcome::RolledBack => {
+                let data = RolledBack {
+                    tenant_id: tenant_id.clone(),
+                    plan_id: plan_id.clone(),
+                    plan_version: plan_version.clone(),
+                    legs,
+                    stays,
+                };
+                message(topic, place, id, &data, trace(execution))
+            }
+            Outcome::Completed | Outcome::Superseded => {
                 let data = ExecutionEvent {
                     tenant_id: tenant_id.clone(),
                     plan_id: plan_id.clone(),
@@ -171,6 +184,17 @@ impl Compose for Composer {
             }
         })
     }
+}
+
+fn stays_out(leg: &LegFact) -> Vec<StayOut> {
+    let out = |stay: &Stay| StayOut {
+        platform: leg.spec.key.platform.to_string(),
+        logical_campaign_key: leg.spec.key.logical_campaign_key.to_string(),
+        what: text(&stay.what, 400),
+        platform_id: stay.platform_id.as_deref().map(|id| text(id, 400)),
+        why: text(&stay.why, 2000),
+    };
+    leg.stays.iter().map(out).collect()
 }
 
 /// What a person wrote, as an event's schema allows it.

@@ -114,6 +114,27 @@ pub enum Difference {
     },
 }
 
+impl Difference {
+    /// For a person: what differs, and who says what.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Gone { object, remote_id } => {
+                format!("{object} ({remote_id}) is not there any more; the manifest says it is")
+            }
+            Self::Field {
+                object,
+                field,
+                ours,
+                theirs,
+            } => format!("{object}.{field}: manifest says {ours}, platform says {theirs}"),
+            Self::Serving { object, ours, theirs } => {
+                format!("{object}: manifest says {ours}, platform says {theirs}")
+            }
+        }
+    }
+}
+
 impl Drift {
     /// Looks at every leg of an execution, in the plan's order.
     ///
@@ -135,11 +156,14 @@ impl Drift {
                 accounts.entry(account).or_default().push((place, manifest));
             }
         }
-        let batches = accounts
-            .iter()
-            .flat_map(|((platform, ..), legs)| legs.chunks(BATCH).map(move |batch| (*platform, batch)));
-        let answers: Vec<Vec<Answer>> = stream::iter(batches)
-            .map(|(platform, batch)| self.ask(platform, batch))
+        // Named futures in a list: what a closure borrows would keep this from running as a task.
+        let mut asking = Vec::new();
+        for ((platform, ..), legs) in &accounts {
+            for batch in legs.chunks(BATCH) {
+                asking.push(self.ask(platform, batch));
+            }
+        }
+        let answers: Vec<Vec<Answer>> = stream::iter(asking)
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;

@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod backoff;
+pub mod checks;
 pub mod clocks;
 pub mod committer;
 pub mod compose;
@@ -15,6 +16,8 @@ pub mod drift;
 pub mod drive;
 pub mod gate;
 pub mod intake;
+pub mod overwrite;
 pub mod poke;
 pub mod relay;
+pub mod rollback;
 pub mod worker;

@@ -266,7 +266,15 @@ async fn turn(
     };
     if effects.is_empty() && execution.saga == before {
         return Ok(Ordered::Nothing {
-            why: format!("nothing of it can be changed by {}", request.verb.as_str()),
+            why: match request.verb {
+                Verb::Rollback => "it is rolled back already, or on its way",
+                Verb::Retry => "nothing of it failed or is stuck: there is nothing to try again",
+                Verb::Resume => {
+                    "its gate is open, and nothing of it failed or waits: there is nothing to ask again"
+                }
+                Verb::Cancel => "it was launched already; use rollback",
+            }
+            .to_owned(),
         });
     }
     let compose = request.compose.as_ref();

@@ -47,7 +47,8 @@ pub struct NewPlan {
 pub enum Taken {
     /// A new execution.
     New,
-    /// The same content as before: nothing to do, except to ask a closed gate again.
+    /// The same content as before: a closed gate is asked again; what is launched is compared with the platforms soon
+    /// (`store::checks`).
     Again,
     /// Other content, approved later: it replaces the earlier one when it has passed the gate.
     Amended,
@@ -244,7 +245,10 @@ async fn meet(
     if hash == plan.payload_hash {
         sqlx::query(
             "-- intake.again
-             UPDATE execution SET gate_at = CASE WHEN gate IN ('pending', 'blocked') THEN clock_timestamp() ELSE gate_at END
+             UPDATE execution SET gate_at = CASE WHEN gate IN ('pending', 'blocked') THEN clock_timestamp() ELSE gate_at END,
+                    check_at = CASE WHEN gate = 'open' AND superseded_by IS NULL AND saga ->> 'direction' = 'forward'
+                        THEN least(check_at, greatest(clock_timestamp(), checked_at + interval '10 minutes'))
+                        ELSE check_at END
              WHERE id = $1",
         )
         .bind(id)

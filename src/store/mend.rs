@@ -4,7 +4,7 @@
 
 use super::audit::{Entry, Record};
 use super::moves::{self, Compose, Moves};
-use super::{Store, StoreError, audit, commit, parse_json, refused, to_json, withdraw};
+use super::{Store, StoreError, audit, checks, commit, parse_json, refused, to_json, withdraw};
 use crate::domain::manifest::{ObjectState, RemoteObject, Serving};
 use crate::domain::saga::Amendment;
 use serde_json::{Value, json};
@@ -93,6 +93,7 @@ impl Store {
             },
         };
         moves.write(&mut tx, compose, &executions).await?;
+        checks::ask(&mut tx, execution_id).await?;
         audit::append(&mut tx, &[record]).await?;
         commit(tx, "mend").await?;
         Ok(mended.len())

@@ -12,6 +12,7 @@
 pub mod alerts;
 mod amend;
 pub mod audit;
+pub mod checks;
 pub mod clocks;
 pub mod commands;
 pub mod control;
@@ -19,6 +20,7 @@ pub mod decide;
 pub mod ga4;
 pub mod gate;
 pub mod intake;
+pub mod leftovers;
 pub mod mend;
 pub mod moves;
 pub mod outbox;

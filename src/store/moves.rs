@@ -4,8 +4,9 @@
 
 use super::outbox::{self, Message};
 use super::touchpoints::TouchpointFact;
-use super::{Conn, StoreError, amend, audit, clocks, parse_json, parse_text, refused, to_json};
+use super::{Conn, StoreError, amend, audit, clocks, leftovers, parse_json, parse_text, refused, to_json};
 use crate::domain::error::LegError;
+use crate::domain::leftover::Stay;
 use crate::domain::manifest::Manifest;
 use crate::domain::saga::{CommandKind, Effect, LegState, Outcome, Report, Saga};
 use crate::domain::spec::LegSpec;
@@ -64,6 +65,8 @@ pub struct LegFact {
     pub manifest: Option<Manifest>,
     /// Counts the leg's commands.
     pub attempt: i32,
+    /// What a rollback leaves of it; filled in for its event alone.
+    pub stays: Vec<Stay>,
 }
 
 /// Turns facts into messages; the service's, because it knows the wire.
@@ -333,11 +336,13 @@ impl Moves {
                             revision,
                             ..execution.clone()
                         };
-                        let legs: Vec<LegFact> = facts
-                            .iter()
-                            .filter(|f| f.execution_id == execution.id)
-                            .map(|f| f.fact.clone())
-                            .collect();
+                        let of_it = facts.iter().filter(|f| f.execution_id == execution.id);
+                        let mut legs: Vec<(i64, LegFact)> =
+                            of_it.map(|f| (f.leg_id, f.fact.clone())).collect();
+                        if outcome == Outcome::RolledBack {
+                            leftovers::fill(conn, execution.id, &mut legs).await?;
+                        }
+                        let legs: Vec<LegFact> = legs.into_iter().map(|(_, fact)| fact).collect();
                         messages.extend(compose.settle(&then, outcome, &legs));
                     }
                 }
@@ -446,6 +451,7 @@ pub(crate) async fn leg_facts(
                 error: error.map(|e| parse_json("leg", id, "error", e)).transpose()?,
                 manifest: manifest_of(&row, id, &spec)?,
                 attempt: row.get("attempt"),
+                stays: Vec::new(),
                 spec,
             };
             Ok(OneLeg {

@@ -50,6 +50,10 @@ pub(crate) enum Scope {
     AllButStuck,
     /// All of it: nothing was launched, and nothing will be.
     All,
+    /// What was asked about the whole of an execution: another version has its place.
+    Whole,
+    /// That the platforms hold something else.
+    Drift,
     /// What was asked about legs that are gone or another version's by now.
     GoneLegs,
 }
@@ -223,6 +227,35 @@ pub(crate) async fn ask_for_approval(
     outbox::put(conn, message.as_slice()).await
 }
 
+/// A person is told that the platforms hold something else; whether that is news.
+pub(crate) async fn ask_about_drift(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    execution_id: i64,
+    what_to_do: String,
+) -> Result<bool, StoreError> {
+    let before: Option<String> = sqlx::query_scalar(
+        "-- touchpoints.drift
+         SELECT what_to_do FROM touchpoint WHERE execution_id = $1 AND kind = 'drift' AND resolved_at IS NULL",
+    )
+    .bind(execution_id)
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(refused("touchpoints.drift"))?;
+    if before.as_ref() == Some(&what_to_do) {
+        return Ok(false);
+    }
+    let opening = Opening {
+        execution_id: Some(execution_id),
+        leg_id: None,
+        kind: Kind::Drift,
+        what_to_do,
+    };
+    let message = open(conn, compose, &opening).await?;
+    outbox::put(conn, message.as_slice()).await?;
+    Ok(true)
+}
+
 /// Resolves what is open of these executions in this scope, and tells it; how many there were.
 pub(crate) async fn settle(
     conn: &mut Conn,
@@ -232,6 +265,11 @@ pub(crate) async fn settle(
     let kinds: Vec<&str> = match settling.scope {
         Scope::Approval => vec![Kind::LaunchApproval.as_str()],
         Scope::Payload => vec![Kind::LaunchApproval.as_str(), Kind::MissingAsset.as_str()],
+        Scope::Whole => [Kind::LaunchApproval, Kind::MissingAsset, Kind::Drift]
+            .iter()
+            .map(|k| k.as_str())
+            .collect(),
+        Scope::Drift => vec![Kind::Drift.as_str()],
         Scope::AllButStuck => {
             let stuck = |k: &&Kind| **k != Kind::Stuck;
             Kind::ALL.iter().filter(stuck).map(|k| k.as_str()).collect()
@@ -239,7 +277,7 @@ pub(crate) async fn settle(
         Scope::All | Scope::GoneLegs => Kind::ALL.iter().map(|k| k.as_str()).collect(),
     };
     let place = match settling.scope {
-        Scope::Approval | Scope::Payload => "gate",
+        Scope::Approval | Scope::Payload | Scope::Whole | Scope::Drift => "gate",
         Scope::AllButStuck | Scope::All => "all",
         Scope::GoneLegs => "gone",
     };
@@ -283,7 +321,7 @@ pub(crate) async fn superseded(
     newer: &str,
 ) -> Result<(), StoreError> {
     let why = format!("{newer} has taken its place");
-    for scope in [Scope::Payload, Scope::GoneLegs] {
+    for scope in [Scope::Whole, Scope::GoneLegs] {
         let settling = Settling {
             executions: &[older_id],
             scope,

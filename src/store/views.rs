@@ -93,6 +93,9 @@ pub struct LegView {
     pub logical_campaign_key: String,
     /// Where it stands.
     pub state: String,
+    /// What it should look like.
+    #[serde(skip)]
+    pub spec: LegSpec,
     /// Why it failed.
     pub error: Option<LegError>,
     /// What was made; none: nothing was.
@@ -340,6 +343,7 @@ impl Store {
                     }),
                     review: review(&row),
                     uploads: parse_json("leg_upload", id, "uploads", row.get("uploads"))?,
+                    spec,
                 })
             })
             .collect()

@@ -80,7 +80,7 @@ fn types_and_schemas_agree() {
     tied::<CampaignEvent>("campaign.live");
     tied::<CampaignEvent>("campaign.scheduled");
     tied::<ExecutionEvent>("execution.completed");
-    tied::<ExecutionEvent>("execution.rolled_back");
+    tied::<RolledBack>("execution.rolled_back");
     tied::<PartialFailure>("execution.partial_failure");
     tied::<Blocked>("execution.blocked");
     tied::<Touchpoint>("execution.touchpoint");
@@ -107,6 +107,7 @@ fn nested_types_and_schemas_agree() {
         same_fields::<super::events::LegOut>(name, "/$defs/leg");
         same_fields::<LegError>(name, "/$defs/error");
     }
+    same_fields::<super::events::StayOut>("execution.rolled_back", "/properties/stays/items");
     same_fields::<super::events::CheckOut>("execution.blocked", "/properties/checks/items");
     same_fields::<super::events::CheckOut>("execution.escalated", "/properties/checks/items");
     same_fields::<super::events::WaitedOut>("execution.escalated", "/properties/waited");

@@ -72,7 +72,7 @@ pub struct LegOut {
     pub error: Option<LegError>,
 }
 
-/// `execution.completed` and `execution.rolled_back`.
+/// `execution.completed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExecutionEvent {
@@ -84,6 +84,40 @@ pub struct ExecutionEvent {
     pub plan_version: String,
     /// All of them, in the plan's order.
     pub legs: Vec<LegOut>,
+}
+
+/// `execution.rolled_back`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolledBack {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The plan.
+    pub plan_id: String,
+    /// Its version.
+    pub plan_version: String,
+    /// All of them, in the plan's order.
+    pub legs: Vec<LegOut>,
+    /// What could not be undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<StayOut>,
+}
+
+/// Something that a rollback leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StayOut {
+    /// The platform.
+    pub platform: String,
+    /// The planner's key.
+    pub logical_campaign_key: String,
+    /// `campaign`, `label …`, `asset …`, `account …`.
+    pub what: String,
+    /// What the platform calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform_id: Option<String>,
+    /// Why it stays.
+    pub why: String,
 }
 
 /// `execution.partial_failure`.

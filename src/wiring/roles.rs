@@ -8,6 +8,7 @@ use crate::bus::consumer::Subscription;
 use crate::bus::producer::Publisher;
 use crate::platform::{self, Platform};
 use crate::service::alerts::Alerts;
+use crate::service::checks::Checks;
 use crate::service::clocks::Clocks;
 use crate::service::committer::Committer;
 use crate::service::compose::Composer;
@@ -16,7 +17,9 @@ use crate::service::drift::Drift;
 use crate::service::drive::Tools;
 use crate::service::gate::{Gatekeeper, Questions};
 use crate::service::intake::{Acceptor, Intake};
+use crate::service::overwrite::Overwriting;
 use crate::service::relay::Relay;
+use crate::service::rollback::Foresight;
 use crate::service::worker::Worker;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -76,6 +79,37 @@ impl Wiring {
             outbound: self.outbound.clone(),
             base_urls: self.base_urls(),
             clock: self.clock.clone(),
+        }
+    }
+
+    /// Compares with the platforms what was asked about again.
+    #[must_use]
+    pub fn checks(&self) -> Checks {
+        Checks {
+            store: self.store.clone(),
+            drift: self.drift(),
+            clock: self.clock.clone(),
+            pokes: self.pokes.clone(),
+        }
+    }
+
+    /// Tells what an amendment would do to what somebody changed.
+    #[must_use]
+    pub fn overwriting(&self) -> Overwriting {
+        Overwriting {
+            store: self.store.clone(),
+            outbound: self.outbound.clone(),
+            base_urls: self.base_urls(),
+        }
+    }
+
+    /// Tells what a rollback would do.
+    #[must_use]
+    pub fn foresight(&self) -> Foresight {
+        Foresight {
+            store: self.store.clone(),
+            outbound: self.outbound.clone(),
+            base_urls: self.base_urls(),
         }
     }
 
@@ -201,6 +235,11 @@ pub fn spawn(
     }
     if roles.contains("clocks") {
         spawn_clocks(wiring, stop, &mut tasks);
+        let (checks, stop) = (wiring.checks(), stop.clone());
+        tasks.spawn(async move {
+            checks.run(stop).await;
+            "checks".to_owned()
+        });
     }
     for platform in platform::all() {
         if roles.contains(&format!("worker:{}", platform.name())) {

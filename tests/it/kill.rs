@@ -5,11 +5,9 @@
 
 use crate::support::app::App;
 use crate::support::plans;
-use crate::support::process::{Service, consume, make_topics, publish, wait_for};
+use crate::support::process::{Service, consume, make_topics, publish, rewind, wait_for};
 use campaign_execution::platform;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -129,29 +127,4 @@ async fn replay_from_the_beginning(app: &App, plans: i64) {
         before,
         "a replay of everything touches nothing"
     );
-}
-
-fn rewind(app: &App, group: &str, topic: &str) {
-    let servers = &app.wiring.bus.bootstrap_servers;
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("group.id", app.wiring.bus.topic(group))
-        .set("enable.auto.commit", "false")
-        .create()
-        .expect("a consumer");
-    let mut offsets = TopicPartitionList::new();
-    for partition in 0..4 {
-        offsets
-            .add_partition_offset(&app.wiring.bus.topic(topic), partition, Offset::Offset(0))
-            .expect("an offset");
-    }
-    // The dead process's membership must time out first.
-    let began = Instant::now();
-    while let Err(error) = consumer.commit(&offsets, CommitMode::Sync) {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "the offsets cannot be set back: {error}"
-        );
-        std::thread::sleep(Duration::from_millis(500));
-    }
 }

@@ -6,6 +6,8 @@ use campaign_execution::bus::consumer::Subscription;
 use campaign_execution::bus::producer::{Outgoing, Publisher};
 use campaign_execution::wire;
 use campaign_execution::wiring::Wiring;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -129,4 +131,30 @@ pub async fn wait_for(app: &App, query: &'static str, value: i64, patience: Dura
         "{query} is {last}, not {value}, after {patience:?}; the log ends:\n{}",
         tail.join("\n")
     );
+}
+
+/// Sets a group's offsets back to the beginning of a topic, as ops would while the service is down.
+pub fn rewind(app: &App, group: &str, topic: &str) {
+    let servers = &app.wiring.bus.bootstrap_servers;
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", app.wiring.bus.topic(group))
+        .set("enable.auto.commit", "false")
+        .create()
+        .expect("a consumer");
+    let mut offsets = TopicPartitionList::new();
+    for partition in 0..4 {
+        offsets
+            .add_partition_offset(&app.wiring.bus.topic(topic), partition, Offset::Offset(0))
+            .expect("an offset");
+    }
+    // The dead process's membership must time out first.
+    let began = Instant::now();
+    while let Err(error) = consumer.commit(&offsets, CommitMode::Sync) {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "the offsets cannot be set back: {error}"
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }

@@ -1,0 +1,68 @@
+//! Making again what somebody removed on a platform: shown and asked, for `drift --mend` and `replay --mode reconcile`.
+//!
+//! Must not make anything again unasked: whoever removed it may have meant it.
+
+use super::output::Output;
+use super::{Failure, ask, user};
+use crate::service::compose::Composer;
+use crate::service::drift::{Difference, Looked, Told};
+use crate::store::mend::{Asked, Gone};
+use crate::wiring::Wiring;
+
+/// What is gone of a leg that should be there.
+#[must_use]
+pub fn gone(leg: &Looked) -> Option<Gone> {
+    let Told::Differs { differences } = &leg.told else {
+        return None;
+    };
+    let objects: Vec<String> = differences
+        .iter()
+        .filter_map(|d| match d {
+            Difference::Gone { object, .. } => Some(object.clone()),
+            Difference::Field { .. } | Difference::Serving { .. } => None,
+        })
+        .collect();
+    (!objects.is_empty()).then_some(Gone {
+        leg_id: leg.leg_id,
+        objects,
+    })
+}
+
+/// Shows what is gone, asks, and has it built again; how many legs that are.
+pub async fn mend(
+    wiring: &Wiring,
+    output: &Output,
+    execution_id: i64,
+    looked: &[Looked],
+    (yes, reason): (bool, Option<&str>),
+) -> Result<usize, Failure> {
+    let mut all = Vec::new();
+    for leg in looked {
+        let Some(gone) = gone(leg) else { continue };
+        output.line(format!(
+            "{}/{}: gone on the platform: {}",
+            leg.platform,
+            leg.logical_campaign_key,
+            gone.objects.join(", ")
+        ));
+        all.push(gone);
+    }
+    if all.is_empty() {
+        return Ok(0);
+    }
+    ask::confirm(yes, &format!("Make what is gone of {} leg(s) again?", all.len()))?;
+    let asked = Asked {
+        by: format!("cli:{}", user()),
+        reason: reason.unwrap_or_default().to_owned(),
+        now: wiring.clock.stamp(),
+    };
+    let mended = wiring.store.mend(&Composer, execution_id, &all, &asked).await?;
+    output.line(match (mended, all.len() - mended) {
+        (0, _) => "nothing is built again: a worker holds these legs, or they go back".to_owned(),
+        (_, 0) => format!("{mended} leg(s) are built again, paused, verified and switched on as at first"),
+        (_, left) => {
+            format!("{mended} leg(s) are built again; {left} are held by a worker or go back, and stay as they are")
+        }
+    });
+    Ok(mended)
+}

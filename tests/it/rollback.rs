@@ -1,0 +1,164 @@
+//! What a rollback says before it is asked for, and what its event says could not be undone.
+
+use crate::support::app::App;
+use crate::support::command::run;
+use crate::support::plans;
+use campaign_execution::platform;
+use serde_json::{Value, json};
+
+async fn campaign_of(app: &App, vendor: &str) -> Value {
+    let all = app.objects(vendor).await;
+    all.into_iter()
+        .find(|o| o["kind"] == "campaign")
+        .expect("a campaign")
+}
+
+fn stays(event: &Value, platform: &str) -> Vec<(String, Option<String>, String)> {
+    let text = |v: &Value| v.as_str().map(str::to_owned);
+    let all = event["stays"].as_array().cloned().unwrap_or_default();
+    all.iter()
+        .filter(|s| s["platform"] == platform)
+        .map(|s| {
+            (
+                text(&s["what"]).expect("what"),
+                text(&s["platform_id"]),
+                text(&s["why"]).expect("why"),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_undone_is_listed_before_it_is_asked_for_and_in_the_event() {
+    // Not every platform tells what a flight has spent before its first day.
+    let mut kept_somewhere = 0;
+    for spender in platform::all() {
+        let spender = spender.name();
+        let app = App::start().await;
+        app.world(
+            json!({ "assets": { "asset-img-001": { "needs_upload": ["meta"] } },
+            "accounts": { "google-ads/1234567890": { "auto_tagging": false } } }),
+        )
+        .await;
+        let plan = plans::running_plan("back.1");
+        app.publish(&plan).await;
+        app.settle_and_warp(8).await;
+        assert!(app.legs(&plan).await.values().all(|s| s == "live"), "{spender}");
+        let spent = campaign_of(&app, spender).await;
+        let id = spent["id"].as_str().expect("an id").to_owned();
+        app.world(json!({ "spend": { &id: "12.34" } })).await;
+        let quiet = app.effects().await;
+        let shown = run(&app, &["rollback", "back.1", "--dry-run"]).ok();
+        assert_eq!(app.effects().await, quiet, "only shown");
+        let told = run(&app, &["rollback", "back.1", "--dry-run", "--json"])
+            .ok()
+            .json();
+        let mut kept = Vec::new();
+        for leg in told["outlook"]["legs"].as_array().expect("legs") {
+            let (platform, fate) = (leg["platform"].as_str().expect("a platform"), &leg["fate"]);
+            if fate == "kept_spent" {
+                kept.push(platform.to_owned());
+            } else {
+                assert_eq!(fate, "removed", "{spender}: {leg}");
+            }
+        }
+        assert!(kept.is_empty() || kept == [spender], "{spender}: {kept:?}");
+        kept_somewhere += kept.len();
+        // Without somebody at the keyboard nothing happens.
+        assert_eq!(run(&app, &["rollback", "back.1"]).code, Some(2));
+        assert_eq!(app.effects().await, quiet);
+        run(
+            &app,
+            &["rollback", "back.1", "--yes", "--reason", "the client withdrew"],
+        )
+        .ok();
+        let again = run(&app, &["rollback", "back.1", "--yes"]);
+        assert_eq!(again.code, Some(4), "{again:?}");
+        app.settle_and_warp(8).await;
+        let events = app.events("execution.rolled_back");
+        assert_eq!(events.len(), 1, "twice is once");
+        let event = &events[0].data;
+        for platform in platform::all() {
+            let name = platform.name();
+            let left = stays(event, name);
+            let campaign = left.iter().find(|s| s.0 == "campaign");
+            if kept.iter().any(|k| k == name) {
+                let campaign = campaign.unwrap_or_else(|| panic!("{name} stays: {event}"));
+                assert_eq!(campaign_of(&app, name).await["id"], json!(id), "it is there");
+                assert!(campaign.2.starts_with("paused, with its"), "{campaign:?}");
+                assert!(shown.out.contains("paused at once, and kept"), "{shown:?}");
+            } else {
+                assert!(campaign.is_none(), "{name}: {event}");
+                let there = app.objects(name).await;
+                assert!(there.iter().all(|o| o["kind"] != "campaign"), "{name}");
+            }
+            // What was shown is what came of it.
+            for (what, ..) in &left {
+                let place = format!("{name}/");
+                assert!(
+                    shown
+                        .out
+                        .lines()
+                        .any(|l| l.contains(&place) && l.contains(what.as_str())),
+                    "{name} {what}: {}",
+                    shown.out
+                );
+            }
+        }
+        let meta = stays(event, "meta");
+        assert!(
+            meta.iter().any(|s| s.0 == "asset asset-img-001"),
+            "{spender}: {meta:?}"
+        );
+        let google = stays(event, "google-ads");
+        assert!(
+            google
+                .iter()
+                .any(|s| s.0.starts_with("account ") && s.2.contains("auto-tagging")),
+            "{spender}: {google:?}"
+        );
+    }
+    assert!(kept_somewhere >= 3, "{kept_somewhere}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_changed_there_and_what_comes_back_is_shown_too() {
+    let app = App::start().await;
+    let plan = plans::only(plans::running_plan("line.1"), "meta");
+    app.publish(&plan).await;
+    app.settle_and_warp(6).await;
+    let mut newer = plan.clone();
+    newer["plan_version"] = json!("line.2");
+    newer["supersedes"] = json!("line.1");
+    app.publish(&newer).await;
+    app.settle_and_warp(6).await;
+    let id = campaign_of(&app, "meta").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let request = app
+        .wiring
+        .outbound
+        .http
+        .post(format!("{}/meta/v26.0/{id}", app.url))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("name=Mine&access_token=sandbox-meta-token");
+    let answer = app
+        .wiring
+        .outbound
+        .send(request, std::time::Duration::from_secs(5))
+        .await;
+    assert_eq!(answer.expect("an answer").status, 200);
+    let shown = run(&app, &["rollback", "line.2", "--dry-run"]).ok().out;
+    assert!(shown.contains("then given back to line.1"), "{shown}");
+    assert!(
+        shown.contains("changed there by somebody") && shown.contains("platform says \"Mine\""),
+        "{shown}"
+    );
+    assert!(shown.contains("meta/prospecting in line.1"), "{shown}");
+    let shown = run(&app, &["rollback", "line.1", "--dry-run"]).ok().out;
+    assert!(
+        shown.contains("a newer plan version has it: not touched"),
+        "{shown}"
+    );
+}
