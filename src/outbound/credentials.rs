@@ -39,6 +39,22 @@ pub enum Credential {
     },
 }
 
+impl Credential {
+    /// The Google Cloud project that a call with it counts for, as far as the credential shows it: an OAuth client's id begins
+    /// with the project's number, a service account's address names the project.
+    #[must_use]
+    pub fn google_project(&self) -> Option<&str> {
+        match self {
+            Self::AuthorizedUser { client_id, .. } => client_id.split('-').next(),
+            Self::ServiceAccount { client_email, .. } => {
+                let (_, host) = client_email.split_once('@')?;
+                host.split('.').next()
+            }
+            Self::Token { .. } => None,
+        }
+    }
+}
+
 /// Why there is no credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("credential file {path}: {what}")]
@@ -219,5 +235,31 @@ fn interpret(file: File) -> Result<Credential, String> {
                             or access_token"
                 .into(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_google_credential_shows_its_project() {
+        let user = Credential::AuthorizedUser {
+            client_id: "123456789012-abc.apps.googleusercontent.com".to_owned(),
+            client_secret: "s".into(),
+            refresh_token: "r".into(),
+        };
+        let service = Credential::ServiceAccount {
+            client_email: "launcher@acme-ads.iam.gserviceaccount.com".to_owned(),
+            private_key: "k".into(),
+            private_key_id: None,
+        };
+        let token = Credential::Token {
+            access_token: "t".into(),
+            app_secret: None,
+        };
+        assert_eq!(user.google_project(), Some("123456789012"));
+        assert_eq!(service.google_project(), Some("acme-ads"));
+        assert_eq!(token.google_project(), None);
     }
 }

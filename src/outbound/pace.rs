@@ -33,6 +33,9 @@ const FULL: Duration = Duration::from_secs(30);
 /// By how much a throttle slows us down, and how slow it makes us at the most.
 const SLOWER: f64 = 0.7;
 const SLOWEST: f64 = 0.1;
+/// From standstill back to full speed: within twice the allowance's time, and within this. No platform says which of its
+/// allowances was overrun; one of a second must not slow down that of a minute for minutes.
+const BACK: Duration = Duration::from_secs(30);
 /// How long a first throttle holds the account. A next one, before anything was served, doubles that, up to the platform's own
 /// hint: one call that was told to come back in an hour must not keep all others of the account away for an hour.
 const HOLD: Duration = Duration::from_secs(1);
@@ -208,8 +211,8 @@ impl Tokens {
     fn refill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.has = (self.has + passed * self.rate()).min(self.burst());
-        // Back to full speed within twice the allowance's time.
-        self.speed = (self.speed + passed * self.share / (2.0 * self.per.as_secs_f64())).min(1.0);
+        let back = (2.0 * self.per.as_secs_f64()).min(BACK.as_secs_f64());
+        self.speed = (self.speed + passed * self.share / back).min(1.0);
         self.at = now;
     }
 
@@ -238,6 +241,36 @@ impl Tokens {
         };
         self.has = self.has.min(left);
     }
+}
+
+/// Waits for what a call costs at each of several paces (an account's own, and what it shares with others), the scarcest first;
+/// how long that took.
+///
+/// # Errors
+/// [`TooLong`]: it would have taken longer than `patience`. Nothing must be sent then, and nothing is taken.
+pub async fn go(
+    paces: &[&Pace],
+    cost: &[(&'static str, u32)],
+    patience: Duration,
+) -> Result<Duration, TooLong> {
+    let began = Instant::now();
+    let until = began + patience;
+    let mut taken: Vec<(&Lane, u32)> = Vec::new();
+    for pace in paces {
+        for (name, amount) in cost {
+            let Some(lane) = pace.lanes.iter().find(|lane| lane.name == *name) else {
+                continue;
+            };
+            if let Err(after) = pace.one(lane, *amount, until).await {
+                for (lane, amount) in taken {
+                    locked(&lane.tokens).has += f64::from(amount);
+                }
+                return Err(TooLong { after });
+            }
+            taken.push((lane, *amount));
+        }
+    }
+    Ok(began.elapsed())
 }
 
 /// More where the platform's clock runs fast.
@@ -279,22 +312,7 @@ impl Pace {
     /// # Errors
     /// [`TooLong`]: it would have taken longer than `patience`. Nothing must be sent then.
     pub async fn go(&self, cost: &[(&'static str, u32)], patience: Duration) -> Result<Duration, TooLong> {
-        let began = Instant::now();
-        let until = began + patience;
-        let mut taken: Vec<(&Lane, u32)> = Vec::new();
-        for (name, amount) in cost {
-            let Some(lane) = self.lanes.iter().find(|lane| lane.name == *name) else {
-                continue;
-            };
-            if let Err(after) = self.one(lane, *amount, until).await {
-                for (lane, amount) in taken {
-                    locked(&lane.tokens).has += f64::from(amount);
-                }
-                return Err(TooLong { after });
-            }
-            taken.push((lane, *amount));
-        }
-        Ok(began.elapsed())
+        go(&[self], cost, patience).await
     }
 
     async fn one(&self, lane: &Lane, amount: u32, until: Instant) -> Result<(), Duration> {

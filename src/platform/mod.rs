@@ -329,6 +329,11 @@ pub trait Platform: Send + Sync + 'static {
         &Quota::NONE
     }
 
+    /// The pace by which a session's calls are counted: its account's own, unless the platform counts otherwise.
+    fn pace(&self, session: &Session) -> Arc<Pace> {
+        session.pace(self.name(), self.quota())
+    }
+
     /// The channels that a campaign can name there; empty: the platform has none.
     fn channels(&self) -> &'static [&'static str] {
         &[]

@@ -6,35 +6,62 @@ use super::errors::{self, Call, Trouble};
 use super::mapping::Kind;
 use super::{NAME, PAGE, PAGES, SCOPE, VERSION};
 use crate::outbound::Answer;
+use crate::outbound::credentials::Credential;
 use crate::outbound::google_oauth::Rejected;
-use crate::outbound::pace::{Allowance, Hint, Quota};
+use crate::outbound::pace::{self, Allowance, Hint, Pace, Quota};
 use crate::platform::{CallError, Session};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 const REQUESTS: &str = "requests";
 const WRITES: &str = "writes";
 
-/// Per advertiser and project (developers.google.com/display-video/api/limits). All advertisers of a project share 1,500 requests
-/// and 700 writes a minute, which no account knows of; a throttle for those slows the account that hears of it.
+/// Per advertiser and project (developers.google.com/display-video/api/limits).
 pub(super) const QUOTA: Quota = Quota {
-    allowances: &[
-        Allowance {
-            name: WRITES,
-            amount: 150,
-            per: Duration::from_secs(60),
-        },
-        Allowance {
-            name: REQUESTS,
-            amount: 300,
-            per: Duration::from_secs(60),
-        },
-    ],
+    allowances: &[per_minute(WRITES, 150), per_minute(REQUESTS, 300)],
     legs_at_once: 6,
 };
+/// Per project, for all its advertisers together (the same page).
+const PROJECT: Quota = Quota {
+    allowances: &[per_minute(WRITES, 700), per_minute(REQUESTS, 1_500)],
+    legs_at_once: Quota::NONE.legs_at_once,
+};
+
+const fn per_minute(name: &'static str, amount: u32) -> Allowance {
+    Allowance {
+        name,
+        amount,
+        per: Duration::from_secs(60),
+    }
+}
+
+/// The advertiser's pace, and its project's.
+fn paces(session: &Session) -> [Arc<Pace>; 2] {
+    let outbound = &session.outbound;
+    let name = &session.account.credential;
+    let credential = outbound.credentials.get(name).ok();
+    let project = credential.as_ref().and_then(Credential::google_project);
+    let project = format!("project {}", project.unwrap_or(name));
+    [
+        session.pace(NAME, &QUOTA),
+        outbound.paces.of(NAME, &project, &PROJECT),
+    ]
+}
+
+/// Whose quota an answer says is used up: the advertiser's, where it names advertisers; else it may be the project's.
+fn hints(answer: &Answer, body: Option<&Value>) -> [Hint; 2] {
+    let Some(after) = errors::throttled(answer, body) else {
+        return [Hint::Served; 2];
+    };
+    let text = body.and_then(|b| b.pointer("/error/message")?.as_str());
+    let own = text.is_some_and(|text| text.to_ascii_lowercase().contains("advertiser"));
+    let throttled = Hint::Throttled { after };
+    [throttled, if own { Hint::Served } else { throttled }]
+}
 /// How long DV360 may work on a request; a call gets that much, whatever it waited for its turn.
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -62,13 +89,13 @@ pub(super) async fn send(
     payload: Payload<'_>,
     call: Call,
 ) -> Result<(Answer, Value), Option<CallError>> {
-    let pace = session.pace(NAME, &QUOTA);
+    let [own, project] = paces(session);
     let cost: &[(&str, u32)] = if call == Call::Read {
         &[(REQUESTS, 1)]
     } else {
         &[(WRITES, 1), (REQUESTS, 1)]
     };
-    let waited = pace.go(cost, patience(session.deadline)).await;
+    let waited = pace::go(&[&own, &project], cost, patience(session.deadline)).await;
     let waited = waited.map_err(|full| CallError::Unavailable {
         why: full.to_string(),
         after: Some(full.after),
@@ -97,10 +124,9 @@ pub(super) async fn send(
         .await
         .map_err(|error| errors::no_answer(error, call))?;
     let body = answer.json();
-    pace.observe(match errors::throttled(&answer, body.as_ref()) {
-        Some(after) => Hint::Throttled { after },
-        None => Hint::Served,
-    });
+    let [of_own, of_project] = hints(&answer, body.as_ref());
+    own.observe(of_own);
+    project.observe(of_project);
     match errors::classify(&answer, body.as_ref(), call) {
         None => Ok((answer, body.unwrap_or(Value::Null))),
         Some(Trouble::Gone) => Err(None),
@@ -181,4 +207,30 @@ pub(super) async fn list(session: &Session, kind: &Kind, filter: &str) -> Result
         &[("filter", filter), ("pageSize", PAGE)],
     )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_quota_of_the_project_slows_all_its_advertisers_and_an_advertisers_own_only_that() {
+        let answer = |status| Answer {
+            status,
+            headers: reqwest::header::HeaderMap::new(),
+            body: Vec::new(),
+        };
+        let says = |limit: &str| {
+            let message = format!("Quota exceeded for quota metric 'Requests' and limit '{limit}' of service 'x'.");
+            json!({ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": message } })
+        };
+        let throttled = |hints: [Hint; 2]| hints.map(|hint| hint != Hint::Served);
+        let own = hints(&answer(429), Some(&says("Requests per minute per advertiser")));
+        assert_eq!(throttled(own), [true, false]);
+        let all = hints(&answer(429), Some(&says("Requests per minute")));
+        assert_eq!(throttled(all), [true, true]);
+        assert_eq!(throttled(hints(&answer(429), None)), [true, true], "nobody knows whose");
+        assert_eq!(throttled(hints(&answer(200), None)), [false, false]);
+    }
 }

@@ -46,11 +46,12 @@ use crate::domain::plan::{Catalog, Objective};
 use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
-use crate::outbound::pace::Quota;
+use crate::outbound::pace::{Pace, Quota};
 use async_trait::async_trait;
 use kinds::Kind;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The platform's id.
@@ -91,6 +92,10 @@ impl Platform for TikTok {
 
     fn quota(&self) -> &'static Quota {
         &transport::QUOTA
+    }
+
+    fn pace(&self, session: &Session) -> Arc<Pace> {
+        transport::pace(session)
     }
 
     fn offer(&self, objective: Objective, channel: Option<&str>) -> Result<&'static str, NotOffered> {

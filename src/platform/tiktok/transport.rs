@@ -6,11 +6,12 @@ use super::errors::{self, Call};
 use super::{NAME, VERSION, wire};
 use crate::outbound::NoAnswer;
 use crate::outbound::credentials::Credential;
-use crate::outbound::pace::{Allowance, Hint, Quota};
+use crate::outbound::pace::{Allowance, Hint, Pace, Quota};
 use crate::platform::{CallError, Session};
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Rows of one page; the most that TikTok gives.
@@ -41,6 +42,11 @@ const fn per(name: &'static str, amount: u32, seconds: u64) -> Allowance {
         amount,
         per: Duration::from_secs(seconds),
     }
+}
+
+/// The limits are the app's, whatever the account: those who share a credential share its pace.
+pub(super) fn pace(session: &Session) -> Arc<Pace> {
+    session.outbound.paces.of(NAME, &session.account.credential, &QUOTA)
 }
 
 /// What a call costs.
@@ -80,9 +86,7 @@ async fn send(
     request: reqwest::RequestBuilder,
     call: Call,
 ) -> Result<Value, CallError> {
-    // The limits are the app's, whatever the account: those who share a credential share its pace.
-    let credential = session.account.credential.as_str();
-    let pace = session.outbound.paces.of(NAME, credential, &QUOTA);
+    let pace = pace(session);
     let waited = pace.go(cost(path), session.deadline / 2).await;
     let waited = waited.map_err(|full| CallError::Unavailable {
         why: full.to_string(),

@@ -4,8 +4,9 @@
 //! <https://developers.google.com/display-video/api/limits>: 300 requests and 150 writes a minute per advertiser and project,
 //! failed requests included. They are counted only where the world says so.
 
-use super::{Fault, KINDS, NAME, QUOTA, write};
+use super::{Fault, KINDS, NAME, PROJECT_QUOTA, QUOTA, write};
 use crate::sandbox::control::micros;
+use crate::sandbox::quota::{Quota, Taken};
 use crate::sandbox::store::{Draft, Handle};
 use crate::sandbox::world::World;
 use chrono::NaiveDate;
@@ -145,8 +146,37 @@ fn status(text: &str) -> Result<String, String> {
     }
 }
 
-/// Counts a request, and refuses it if the minute's quota is used up.
+/// What one advertiser may have in a minute, and what all of a Cloud project share; the sandbox takes all its callers for one
+/// project's. Reads count as requests, writes as both.
+const OWN: [Quota; 2] = [per_minute("requests", 300), per_minute("writes", 150)];
+const PROJECT: [Quota; 2] = [per_minute("requests", 1_500), per_minute("writes", 700)];
+
+const fn per_minute(name: &'static str, allowed: u64) -> Quota {
+    Quota {
+        name,
+        allowed,
+        seconds: 60,
+    }
+}
+
+/// Counts a request, and refuses it if a quota is used up: the vendor's own while quotas are on (`quota_speed`), and what the
+/// world gave this advertiser.
 pub(super) fn count(world: &mut World, handle: Handle, write: bool) -> Result<(), Fault> {
+    let (speed, now) = (world.switches.quota_speed, world.now);
+    let advertiser = world.store.get(handle).id.clone();
+    let kinds = if write { 2 } else { 1 };
+    for (whose, quotas, refusal) in [(advertiser.as_str(), &OWN, QUOTA), ("", &PROJECT, PROJECT_QUOTA)] {
+        for quota in &quotas[..kinds] {
+            if let Taken::Over(_) = world.quotas.take((NAME, whose), *quota, 1, speed, now) {
+                return Err(Fault::new(429, refusal));
+            }
+        }
+    }
+    count_own(world, handle, write)
+}
+
+/// Counts against the quota that the world gave the advertiser.
+fn count_own(world: &mut World, handle: Handle, write: bool) -> Result<(), Fault> {
     let Some(quota) = world.store.get(handle).fields.get("_quota").cloned() else {
         return Ok(());
     };

@@ -168,6 +168,12 @@ fn candidates(world: &World, advertiser: &str, kind: &Kind, filter: Option<&Filt
             Filter::Is(..) | Filter::All(_) | Filter::Any(_) => None,
         })
     };
+    if let Some(ids) = filter.and_then(|f| ids(f, kind)) {
+        return ids
+            .into_iter()
+            .filter_map(|id| super::object(world, advertiser, kind, id))
+            .collect();
+    }
     if let Some(name) = demanded("displayName") {
         return world.store.named(NAME, advertiser, kind.name, name).to_vec();
     }
@@ -185,6 +191,23 @@ fn candidates(world: &World, advertiser: &str, kind: &Kind, filter: Option<&Filt
             .collect();
     }
     world.store.all(NAME, advertiser, kind.name).to_vec()
+}
+
+/// The ids that a filter asks for, if it asks for nothing else.
+fn ids<'f>(filter: &'f Filter, kind: &Kind) -> Option<Vec<&'f str>> {
+    let parts = match filter {
+        Filter::Any(parts) => parts.as_slice(),
+        one @ Filter::Is(..) => std::slice::from_ref(one),
+        Filter::All(_) => return None,
+    };
+    let id = |part: &'f Filter| match part {
+        Filter::Is(field, Operator::Equals, value) if field == kind.id => Some(value.as_str()),
+        Filter::Is(..) | Filter::All(_) | Filter::Any(_) => None,
+    };
+    let mut ids: Vec<&str> = parts.iter().map(id).collect::<Option<_>>()?;
+    ids.sort_unstable_by_key(|id| (id.len(), *id));
+    ids.dedup();
+    Some(ids)
 }
 
 /// Archived ones are shown only when the filter asks for a status.

@@ -187,6 +187,10 @@ fn injected(_: &mut World, status: u16, error: Option<&str>) -> Answer {
 const QUOTA: &str = "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute per advertiser' of service \
                      'displayvideo.googleapis.com'.";
 
+/// The same where all advertisers of the project used it up together.
+const PROJECT_QUOTA: &str = "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of service \
+                             'displayvideo.googleapis.com'.";
+
 /// Where a path leads: `/v4/advertisers/99/lineItems/1` is `99` and `["lineItems", "1"]`.
 fn place(path: &str) -> Option<(&str, Vec<&str>)> {
     let rest = path

@@ -558,6 +558,44 @@ fn a_quota_that_is_used_up_is_a_429_and_comes_back() {
     assert_eq!(post(&mut world, "campaigns", campaign()).0, 200, "a minute later");
 }
 
+/// <https://developers.google.com/display-video/api/limits>: 300 requests and 150 writes a minute an advertiser, 1,500 and 700 a
+/// project.
+#[test]
+fn the_vendors_own_quotas_hold_for_an_advertiser_and_for_all_of_a_project() {
+    let mut world = World::new(7, 0);
+    world.switches.quota_speed = 1;
+    let mut write = |advertiser: u32| {
+        let path = format!("/v4/advertisers/{advertiser}/campaigns");
+        let body = campaign().to_string();
+        raw(
+            &mut world,
+            &Method::POST,
+            &path,
+            "application/json",
+            body.as_bytes(),
+        )
+    };
+    for advertiser in 90..94 {
+        for _ in 0..150 {
+            assert_eq!(write(advertiser).0, 200);
+        }
+        let (status, body) = write(advertiser);
+        assert_eq!(status, 429);
+        assert!(
+            body["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("per advertiser")
+        );
+    }
+    for _ in 600..700 {
+        assert_eq!(write(94).0, 200, "another advertiser has its own");
+    }
+    let (status, body) = write(95);
+    assert_eq!(status, 429, "until the project's are used up");
+    assert!(!body["error"]["message"].as_str().unwrap().contains("advertiser"));
+}
+
 /// <https://developers.google.com/display-video/api/guides/how-tos/upload#multipart>
 #[test]
 fn an_asset_is_uploaded_in_one_multipart_request() {
