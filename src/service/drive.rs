@@ -6,6 +6,7 @@
 
 mod assets;
 mod hold;
+mod undo;
 mod unknown;
 mod uploads;
 mod verify;
@@ -197,10 +198,11 @@ impl Drive {
         if let Some(result) = self.under_the_switch().await {
             return result;
         }
+        let switched_off = self.off_first().await?;
         self.resolve().await?;
         match self.job.kind {
             CommandKind::Activate => self.activate().await,
-            CommandKind::Undo => self.undo().await,
+            CommandKind::Undo => self.undo(switched_off).await,
             CommandKind::Retire => self.retire().await,
             CommandKind::Build | CommandKind::Hold | CommandKind::Release => self.build().await,
         }
@@ -245,8 +247,7 @@ impl Drive {
     }
 
     fn pace(&self) -> Arc<Pace> {
-        let platform = &self.tools.platform;
-        self.session.pace(platform.name(), platform.quota())
+        self.tools.platform.pace(&self.session)
     }
 
     fn giving_up(&self) -> Report {
@@ -351,38 +352,6 @@ impl Drive {
             )),
             Eligibility::Disapproved(finding) => Err(fail(Report::Failed, *finding)),
         }
-    }
-
-    // ---- undo ------------------------------------------------------------------------------------------------------
-
-    async fn undo(&mut self) -> Result<Then, Halt> {
-        if self.manifest.existing().next().is_none() {
-            return Ok(Then::Finish {
-                report: Report::Undone,
-                error: None,
-            });
-        }
-        self.reach(Goal::Paused, &[]).await?;
-        if self.job.adopted {
-            // Off, and given back as it is to the version it was taken over from.
-            return Ok(Then::Finish {
-                report: Report::Undone,
-                error: None,
-            });
-        }
-        let spent = self.read().await?.spent;
-        if spent == Some(false) {
-            self.reach(Goal::Removed, &[]).await?;
-        } else {
-            self.record(
-                "undo.kept_paused",
-                json!({ "spent": spent, "why": "only what never spent is removed" }),
-            );
-        }
-        Ok(Then::Finish {
-            report: Report::Undone,
-            error: None,
-        })
     }
 
     // ---- retire ----------------------------------------------------------------------------------------------------

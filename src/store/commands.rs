@@ -74,6 +74,8 @@ pub struct Job {
     pub tenant: Tenant,
     /// The account's probe verdict, if one is kept.
     pub facts: Option<Value>,
+    /// An undo: its leg was seen off.
+    pub off: bool,
     /// What it was given back to wait for.
     pub waiting: Option<Waiting>,
     /// The tenant is paused.
@@ -129,7 +131,8 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Leases commands that are due, taking turns between tenants so that one huge plan doesn't starve another.
+    /// Leases commands that are due, taking turns between tenants so that one huge plan doesn't starve another; of each tenant's
+    /// first what only switches off.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -150,12 +153,18 @@ impl Store {
                  FROM tenants t WHERE t.account_key IS NOT NULL),
              due AS (
                  SELECT pick.id FROM tenants t CROSS JOIN LATERAL (
-                     SELECT c.id, row_number() OVER (ORDER BY c.not_before) AS turn FROM (
-                         SELECT id, not_before FROM command_ready
-                         WHERE platform = $1 AND account_key = t.account_key
-                           AND not_before <= clock_timestamp()
-                           AND (lease_until IS NULL OR lease_until < clock_timestamp())
-                         ORDER BY not_before LIMIT $2) c) pick
+                     SELECT c.id, row_number() OVER (ORDER BY c.urgent DESC, c.not_before) AS turn FROM (
+                         (SELECT id, not_before, true AS urgent FROM command_ready
+                          WHERE platform = $1 AND account_key = t.account_key AND urgent
+                            AND not_before <= clock_timestamp()
+                            AND (lease_until IS NULL OR lease_until < clock_timestamp())
+                          ORDER BY not_before LIMIT $2)
+                         UNION ALL
+                         (SELECT id, not_before, false AS urgent FROM command_ready
+                          WHERE platform = $1 AND account_key = t.account_key AND NOT urgent
+                            AND not_before <= clock_timestamp()
+                            AND (lease_until IS NULL OR lease_until < clock_timestamp())
+                          ORDER BY not_before LIMIT $2)) c) pick
                  WHERE t.account_key IS NOT NULL ORDER BY pick.turn LIMIT $2),
              locked AS (
                  SELECT id FROM command WHERE id IN (SELECT id FROM due) AND state = 'queued'
@@ -186,6 +195,7 @@ impl Store {
                         AS paused,
                     m.unknown_until, coalesce(m.unknown_until <= clock_timestamp(), true) AS may_look,
                     coalesce(m.unresolved_looks, 0) AS looks, t.document, v.verdict, c.waiting_for, c.polls,
+                    c.off_at IS NOT NULL AS off,
                     (SELECT coalesce(jsonb_agg(jsonb_build_array(u.id, u.request) ORDER BY u.intended_at), '[]')
                      FROM mutation u WHERE u.leg_id = l.id AND u.state IN ('in_flight', 'unknown')) AS open_mutations
              FROM command c JOIN leg l ON l.id = c.leg_id JOIN tenant t ON t.tenant_id = l.tenant_id
@@ -277,6 +287,7 @@ fn job(row: &sqlx::postgres::PgRow) -> Result<Job, StoreError> {
             row.get("document"),
         )?,
         facts: row.get("verdict"),
+        off: row.get("off"),
         waiting: waiting.map(|wait| Waiting {
             wait,
             polls: row.get("polls"),

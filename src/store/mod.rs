@@ -25,6 +25,7 @@ pub mod mend;
 pub mod moves;
 pub mod outbox;
 pub mod pause;
+mod pauses;
 pub mod progress;
 pub mod redrive;
 pub mod review;

@@ -56,8 +56,10 @@ pub enum Wait {
     Upload,
     /// An asset that the library does not have: a person must act.
     Asset,
+    /// It is off, and other legs of a version that is rolled back may be on.
+    Pauses,
 }
-spelled!(Wait { Review = "review", Upload = "upload", Asset = "asset" });
+spelled!(Wait { Review = "review", Upload = "upload", Asset = "asset", Pauses = "pauses" });
 
 /// What happens to the command after a save.
 #[derive(Debug, Clone)]
@@ -212,6 +214,7 @@ impl Store {
         records.extend(moved);
         audit::append(&mut tx, &records).await?;
         commit(tx, "progress.save").await?;
+        self.go_on(&kept).await;
         Ok(saves
             .iter()
             .map(|s| {
@@ -224,6 +227,25 @@ impl Store {
                 }
             })
             .collect())
+    }
+}
+
+impl Store {
+    /// Legs of a version that goes back are off, or given up: the others may have waited for just that.
+    async fn go_on(&self, saves: &[&Save]) {
+        let is_off = |save: &&&Save| match &save.then {
+            Then::GiveBack { wait, .. } => *wait == Some(Wait::Pauses),
+            Then::Finish { report, .. } => matches!(report, Report::Undone | Report::UndoFailed),
+            Then::Continue | Then::Forget | Then::Close { .. } => false,
+        };
+        let legs: Vec<i64> = saves.iter().filter(is_off).map(|s| s.leg_id).collect();
+        if legs.is_empty() {
+            return;
+        }
+        // What was saved is saved: those who wait look again by themselves.
+        if let Err(error) = self.go_on_if_all_are_off(&legs).await {
+            tracing::warn!(error = %error, "couldn't tell the legs that wait for the others of their version to be off");
+        }
     }
 }
 
@@ -241,7 +263,7 @@ async fn follow(
             match wait {
                 Some(Wait::Review) => in_review.push(save.leg_id),
                 Some(Wait::Asset) => without_asset.push((save.leg_id, why.as_str())),
-                Some(Wait::Upload) | None => {}
+                Some(Wait::Upload | Wait::Pauses) | None => {}
             }
         }
     }
@@ -292,6 +314,7 @@ async fn hold(
              not_before = CASE n.what WHEN 'back' THEN clock_timestamp() + make_interval(secs => n.after) ELSE c.not_before END,
              last_error = coalesce(n.why, c.last_error),
              report = n.report,
+             off_at = CASE WHEN n.wait = 'pauses' THEN coalesce(c.off_at, clock_timestamp()) ELSE c.off_at END,
              waiting_for = CASE n.what WHEN 'continue' THEN c.waiting_for ELSE n.wait END,
              waiting_since = CASE WHEN n.what = 'continue' OR n.wait = c.waiting_for THEN c.waiting_since
                                   WHEN n.wait IS NOT NULL THEN clock_timestamp() END,

@@ -16,6 +16,7 @@ mod hostile;
 mod kill;
 mod never_twice;
 mod pause;
+mod pauses_first;
 mod people;
 mod quota;
 mod readme;

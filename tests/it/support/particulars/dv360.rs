@@ -21,6 +21,7 @@ pub fn particulars() -> Particulars {
             "campaigns.update",
             "insertionOrders.update",
         ],
+        pause: ("campaigns.update", "ENTITY_STATUS_PAUSED"),
         provoked: Vec::new(),
         closed: vec![
             (json!({ "account_status": "PAUSED" }), "PAUSED"),

@@ -14,6 +14,7 @@ pub fn particulars() -> Particulars {
         ),
         refusal_in_200: json!({ "error": { "code": 400, "status": "INVALID_ARGUMENT", "message": "no" } }),
         writes: &["mutate", "customers.mutate"],
+        pause: ("mutate", "PAUSED"),
         provoked: vec![(
             "customers.mutate",
             json!({ "accounts": { "google-ads/1234567890": { "auto_tagging": false } } }),

@@ -22,6 +22,7 @@ pub fn particulars() -> Particulars {
             "campaigns.update",
             "ads.update",
         ],
+        pause: ("campaigns.update", "PAUSED"),
         provoked: Vec::new(),
         closed: vec![
             (json!({ "account_status": 2, "disable_reason": 1 }), "disabled"),

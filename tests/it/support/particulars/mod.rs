@@ -22,6 +22,8 @@ pub struct Particulars {
     pub refusal_in_200: Value,
     /// The writes that a build and an activation make, in the sandbox's names; the first creates the campaign.
     pub writes: &'static [&'static str],
+    /// The call that switches a campaign off: its method, and a word of its body.
+    pub pause: (&'static str, &'static str),
     /// Changes of the world without which a write is not made.
     pub provoked: Vec<(&'static str, Value)>,
     /// Settings of an account that must not launch, each with a word that the reason has; and those of one that may.
@@ -50,6 +52,15 @@ pub struct OwnCatalog {
     pub address: &'static str,
     /// Settings with which the whole of it cannot be relied on, however many critical errors are tolerated.
     pub broken: Vec<Value>,
+}
+
+impl Particulars {
+    /// Whether a request of the sandbox's journal switches a campaign off.
+    pub fn pauses(&self, request: &Value) -> bool {
+        let (method, word) = self.pause;
+        request["method"].as_str().is_some_and(|m| m.ends_with(method))
+            && request["body"].to_string().contains(word)
+    }
 }
 
 /// The particulars of a platform.

@@ -18,6 +18,7 @@ pub fn particulars() -> Particulars {
             "ad.status.update",
             "campaign.status.update",
         ],
+        pause: ("campaign.status.update", "DISABLE"),
         provoked: Vec::new(),
         closed: vec![
             (json!({ "status": "STATUS_DISABLE" }), "closed"),
