@@ -13,6 +13,7 @@ mod gate;
 mod gate_everywhere;
 mod golden;
 mod hostile;
+mod isolation;
 mod kill;
 mod never_twice;
 mod pause;
