@@ -252,6 +252,16 @@ pub fn sentence(entry: &Entry) -> String {
             Some(why) => format!("a report was refused: {why}"),
             None => format!("{} → {}{}", text("/from"), text("/to"), because(entry)),
         },
+        "leg.replaced" => format!(
+            "what would change cannot be changed where it stands: {} is built in place of {}, {}",
+            text("/new_campaign"),
+            text("/old_campaign"),
+            if text("/old_state") == "outgoing" {
+                format!("which stays on until then (as {})", text("/old_leg"))
+            } else {
+                format!("of which nothing is on (kept as {})", text("/old_leg"))
+            }
+        ),
         "leg.held" => match list(entry, "/objects").as_str() {
             "" => "the tenant is paused: nothing of it was on".to_owned(),
             objects => format!("the tenant is paused: switched {objects} off"),

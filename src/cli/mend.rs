@@ -4,6 +4,7 @@
 
 use super::output::Output;
 use super::{Failure, ask, user};
+use crate::domain::saga::LegState;
 use crate::service::compose::Composer;
 use crate::service::drift::{Difference, Looked, Told};
 use crate::store::mend::{Asked, Gone};
@@ -12,6 +13,17 @@ use crate::wiring::Wiring;
 /// What is gone of a leg that should be there.
 #[must_use]
 pub fn gone(leg: &Looked) -> Option<Gone> {
+    // What is off for good, or about to be, is not made again.
+    LegState::parse(&leg.state).filter(|state| {
+        !matches!(
+            state,
+            LegState::Retiring
+                | LegState::Retired
+                | LegState::Outgoing
+                | LegState::Undoing
+                | LegState::Undone
+        )
+    })?;
     let Told::Differs { differences } = &leg.told else {
         return None;
     };

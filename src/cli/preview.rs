@@ -6,14 +6,17 @@ use super::output::Output;
 use super::plan::{LARGEST, load};
 use super::{Failure, drift};
 use crate::domain::diff::{self, CampaignChange, CampaignDiff, FieldChange};
-use crate::domain::ids::{LegKey, campaign_name};
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Period, Plan};
+use crate::domain::saga::LegState;
+use crate::domain::spec::{LegSpec, leg_specs};
+use crate::domain::tenant::ImmutableChange;
 use crate::platform;
+use crate::store::replace::free_name;
 use crate::store::views::{InForce, LegView};
 use crate::wire;
 use crate::wiring::Wiring;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// What becomes of one campaign.
@@ -25,6 +28,26 @@ struct Row {
     what: String,
     fields: Vec<FieldChange>,
     refused: Vec<String>,
+    /// Another campaign takes its place.
+    replaced: Option<Replaced>,
+}
+
+/// A campaign that cannot be changed, and the one that takes its place.
+struct Replaced {
+    old: String,
+    old_id: Option<String>,
+    new: String,
+    /// What happens, in order.
+    steps: Vec<String>,
+}
+
+/// What the rows are made from.
+struct Ground<'a> {
+    policy: ImmutableChange,
+    /// An older version's campaigns are taken over.
+    adopted: bool,
+    /// What each campaign of the plan is called, by platform and key.
+    names: HashMap<(String, String), (String, &'a LegSpec)>,
 }
 
 /// Shows it; 5 when something would change.
@@ -90,11 +113,18 @@ pub async fn show(
         .iter()
         .map(|l| ((l.platform.as_str(), l.logical_campaign_key.as_str()), l))
         .collect();
+    let onboarded = wiring.store.tenant(tenant).await?;
+    let specs = leg_specs(plan, "");
+    let ground = Ground {
+        policy: onboarded.map_or(ImmutableChange::Refuse, |t| t.policy.immutable_change),
+        adopted: older.is_some(),
+        names: names(&specs, same.as_ref().map_or(&[], |_| &legs)),
+    };
     let rows: Vec<Row> = diff::campaigns(before, payload)
         .into_iter()
         .map(|d| {
             let leg = by_key.get(&(d.platform.as_str(), d.logical_campaign_key.as_str()));
-            row(d.clone(), plan, leg.copied(), older.is_some())
+            row(d.clone(), leg.copied(), &ground)
         })
         .collect();
     let late = same.as_ref().and_then(|s| too_late(s, plan, forced));
@@ -125,27 +155,56 @@ fn too_late(same: &InForce, plan: &Plan, forced: bool) -> Option<String> {
     })
 }
 
-fn row(campaign: CampaignDiff, plan: &Plan, leg: Option<&LegView>, adopted: bool) -> Row {
+/// What each campaign is (or will be) called: a name once given is kept, and nobody else gets it.
+fn names<'a>(specs: &'a [LegSpec], legs: &[LegView]) -> HashMap<(String, String), (String, &'a LegSpec)> {
+    let mut taken: HashSet<String> = legs
+        .iter()
+        .filter_map(|l| l.manifest.as_ref().map(|m| m.campaign_name.clone()))
+        .collect();
+    let place = |spec: &LegSpec| {
+        (
+            spec.key.platform.to_string(),
+            spec.key.logical_campaign_key.to_string(),
+        )
+    };
+    specs
+        .iter()
+        .map(|spec| (place(spec), (free_name(spec, &mut taken), spec)))
+        .collect()
+}
+
+fn row(campaign: CampaignDiff, leg: Option<&LegView>, ground: &Ground<'_>) -> Row {
+    let place = (campaign.platform.clone(), campaign.logical_campaign_key.clone());
     let name = leg
         .and_then(|l| l.manifest.as_ref())
         .map(|m| m.campaign_name.clone())
         .unwrap_or_default();
     let fixed = platform::by_name(&campaign.platform).map_or(&[][..], |p| p.immutable());
     let (sign, what, fields) = match campaign.change {
-        CampaignChange::Added => ("+", new_name(plan, &campaign), Vec::new()),
+        CampaignChange::Added => ("+", built(ground.names.get(&place)), Vec::new()),
         CampaignChange::Gone => ("-", format!("{name} is switched off and kept"), Vec::new()),
         CampaignChange::Changed(fields) => ("~", name, fields),
-        CampaignChange::Unchanged if adopted => {
+        CampaignChange::Unchanged if ground.adopted => {
             ("~", format!("{name} is taken over and renamed"), Vec::new())
         }
         CampaignChange::Unchanged => (" ", name, Vec::new()),
     };
-    let refused = fields
+    let refused: Vec<String> = fields
         .iter()
         .filter(|f| f.is_within(fixed))
         .map(|f| f.field.clone())
         .collect();
+    let new = ground.names.get(&place).filter(|_| !refused.is_empty());
+    let (refused, replaced) = match ground.policy {
+        ImmutableChange::Refuse => (refused, None),
+        ImmutableChange::Replace => (Vec::new(), leg.zip(new).and_then(replaced)),
+    };
+    let (sign, what) = match &replaced {
+        Some(replaced) => ("±", format!("{} is replaced by {}", replaced.old, replaced.new)),
+        None => (sign, what),
+    };
     Row {
+        replaced,
         sign,
         platform: campaign.platform,
         key: campaign.logical_campaign_key,
@@ -156,31 +215,50 @@ fn row(campaign: CampaignDiff, plan: &Plan, leg: Option<&LegView>, adopted: bool
     }
 }
 
-fn new_name(plan: &Plan, diff: &CampaignDiff) -> String {
-    let campaign = plan.campaigns.iter().find(|c| {
-        c.platform.as_str() == diff.platform && c.logical_campaign_key.as_str() == diff.logical_campaign_key
+fn built(new: Option<&(String, &LegSpec)>) -> String {
+    new.map_or_else(String::new, |(name, spec)| {
+        format!("{name} is built, {}", budget(spec))
+    })
+}
+
+fn budget(spec: &LegSpec) -> String {
+    let budget = &spec.campaign.budget;
+    let period = match budget.period {
+        Period::Daily => "daily",
+        Period::Lifetime => "lifetime",
+    };
+    format!("{} {period}", budget.amount)
+}
+
+/// What it takes, in order, and what it costs; none: nothing was made, so that nothing is replaced.
+fn replaced((leg, (new, spec)): (&LegView, &(String, &LegSpec))) -> Option<Replaced> {
+    let manifest = leg.manifest.as_ref().filter(|m| !m.objects.is_empty())?;
+    let (old, id) = (&manifest.campaign_name, manifest.campaign_id());
+    let on = LegState::parse(&leg.state).is_some_and(LegState::on);
+    let known = id.map(|id| format!(" ({id})")).unwrap_or_default();
+    let mut steps = vec![
+        format!("{new} is built paused and verified, {}", budget(spec)),
+        format!("{new} is switched on"),
+    ];
+    if on {
+        steps.push(format!(
+            "{old}{known} is switched off and kept; until then both are on, and both may spend"
+        ));
+    } else {
+        steps.insert(0, format!("{old}{known} is off, or switched off, and kept"));
+    }
+    steps.push(match spec.campaign.budget.period {
+        Period::Daily => "the platform begins to learn anew".to_owned(),
+        Period::Lifetime => format!(
+            "the platform begins to learn anew, and to count: what {old} has spent is not taken off the {}",
+            budget(spec)
+        ),
     });
-    campaign.map_or_else(String::new, |c| {
-        let key = LegKey {
-            tenant_id: plan.tenant_id.clone(),
-            plan_version: plan.plan_version.clone(),
-            platform: c.platform.clone(),
-            logical_campaign_key: c.logical_campaign_key.clone(),
-        };
-        let alone = plan
-            .campaigns
-            .iter()
-            .find(|o| o.platform == c.platform && o.objective == c.objective)
-            .is_some_and(|first| first.logical_campaign_key == c.logical_campaign_key);
-        format!(
-            "{} is built, {} {}",
-            campaign_name(&key, c.objective.as_str(), alone),
-            c.budget.amount,
-            match c.budget.period {
-                crate::domain::plan::Period::Daily => "daily",
-                crate::domain::plan::Period::Lifetime => "lifetime",
-            }
-        )
+    Some(Replaced {
+        old: old.clone(),
+        old_id: id.map(str::to_owned),
+        new: new.clone(),
+        steps,
     })
 }
 
@@ -194,11 +272,15 @@ fn as_json(
     json!({
         "plan_version": plan.plan_version, "tenant_id": plan.tenant_id,
         "amends": same.map(|s| &s.plan_version), "supersedes": older.map(|o| &o.plan_version), "refused": late,
-        "to_add": count("+"), "to_change": count("~"), "to_switch_off": count("-"), "unchanged": count(" "),
+        "to_add": count("+"), "to_change": count("~"), "to_replace": count("±"), "to_switch_off": count("-"),
+        "unchanged": count(" "),
         "campaigns": rows.iter().map(|r| json!({
             "platform": r.platform, "logical_campaign_key": r.key, "state": r.state,
-            "action": match r.sign { "+" => "add", "-" => "switch_off", "~" => "change", _ => "none" },
+            "action": match r.sign { "+" => "add", "-" => "switch_off", "~" => "change", "±" => "replace",
+                _ => "none" },
             "cannot_change": r.refused,
+            "replaced": r.replaced.as_ref().map(|x| json!({ "campaign_name": x.old, "platform_campaign_id": x.old_id,
+                "by": x.new, "steps": x.steps })),
             "fields": r.fields.iter().map(|f| json!({ "field": f.field, "old": f.old, "new": f.new })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
     })
@@ -250,14 +332,21 @@ fn tell(
                 diff::shown(field.new.as_ref())
             ));
         }
+        for (step, number) in row.replaced.iter().flat_map(|r| &r.steps).zip(1..) {
+            output.line(format!("      {number}. {step}"));
+        }
     }
     output.line("");
     if let Some(why) = late {
         output.line(format!("Nothing of it would be applied: {why}."));
         return;
     }
+    let replaced = match count("±") {
+        0 => String::new(),
+        n => format!("{n} to replace, "),
+    };
     output.line(format!(
-        "{} to add, {} to change, {} to switch off, {} unchanged. Nothing was written.",
+        "{} to add, {} to change, {replaced}{} to switch off, {} unchanged. Nothing was written.",
         count("+"),
         count("~"),
         count("-"),

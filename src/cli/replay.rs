@@ -209,7 +209,8 @@ impl Replay {
         differences.extend(
             facts
                 .iter()
-                .filter(|f| !specs.iter().any(|s| s.key == f.spec.key))
+                // What was replaced is part of its replacement's story.
+                .filter(|f| f.replaced_by.is_none() && !specs.iter().any(|s| s.key == f.spec.key))
                 .map(|f| format!("{}: not in this payload", f.spec.key)),
         );
         for difference in &differences {

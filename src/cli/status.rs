@@ -179,6 +179,7 @@ fn leg_row(leg: &LegView) -> Vec<String> {
     let manifest = leg.manifest.as_ref();
     let note = match (&leg.waiting, &leg.error) {
         _ if leg.hold.as_deref() == Some("held") => "switched off: the tenant is paused".to_owned(),
+        (None, _) if leg.replaced_by.is_some() => replaced(leg),
         (Some(w), _) if w.waiting_for.is_some() => waits(leg, w),
         (Some(w), _) if w.last_error.is_some() => format!(
             "{} tried {}×, again in {:.0} s: {}",
@@ -204,6 +205,15 @@ fn leg_row(leg: &LegView) -> Vec<String> {
         manifest.map_or(0, |m| m.mutation_count).to_string(),
         note,
     ]
+}
+
+/// The lineage: whose campaign has taken its place, or is to.
+fn replaced(leg: &LegView) -> String {
+    let by = leg.replaced_by.as_deref().unwrap_or_default();
+    match leg.state.as_str() {
+        "outgoing" => format!("on until the new campaign of {by} is"),
+        _ => format!("was the campaign of {by}, which has a new one"),
+    }
 }
 
 /// What a leg waits for that is not ours to hurry.

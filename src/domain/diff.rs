@@ -29,6 +29,15 @@ impl FieldChange {
     }
 }
 
+/// What of a campaign differs and lies within these fields; `Campaign`s and the plan's own JSON spell them alike.
+#[must_use]
+pub fn within(old: &Value, new: &Value, fields: &[&str]) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    values("", Some(old), Some(new), &mut changes);
+    changes.retain(|change| change.is_within(fields));
+    changes
+}
+
 /// A value as a person reads it: texts without quotes, nothing as a dash.
 #[must_use]
 pub fn shown(value: Option<&Value>) -> String {

@@ -147,9 +147,55 @@ pub fn campaign_name(key: &LegKey, objective: &str, first_of_its_kind: bool) -> 
     }
 }
 
+/// The name of a campaign that takes the place of others which had the shorter ones: `…_{logical_campaign_key}_2`, and so
+/// on. No key contains `_`, so that no other campaign's name can end like this.
+#[must_use]
+pub fn campaign_name_again(key: &LegKey, objective: &str, nth: u32) -> String {
+    format!("{}_{nth}", campaign_name(key, objective, false))
+}
+
+/// The key of a leg that was the campaign of another leg: `{key}.replaced-1`, or the next number that is free. A key that
+/// leaves no room is cut.
+#[must_use]
+pub fn replaced_key(key: &LogicalKey, taken: impl Fn(&str) -> bool) -> LogicalKey {
+    (1_u32..)
+        .find_map(|n| {
+            let end = format!(".replaced-{n}");
+            let room = 64 - end.len();
+            let base = key.as_str().get(..room).unwrap_or(key.as_str());
+            let text = format!("{base}{end}");
+            (!taken(&text)).then(|| LogicalKey::parse(text).ok()).flatten()
+        })
+        .unwrap_or_else(|| key.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_replaced_has_a_key_and_a_name_of_its_own() {
+        let key = LogicalKey::parse("brand").unwrap();
+        assert_eq!(replaced_key(&key, |_| false).as_str(), "brand.replaced-1");
+        let taken = |k: &str| k == "brand.replaced-1" || k == "brand.replaced-2";
+        assert_eq!(replaced_key(&key, taken).as_str(), "brand.replaced-3");
+        let long = LogicalKey::parse("k".repeat(64)).unwrap();
+        let cut = replaced_key(&long, |k| k.ends_with("-1"));
+        assert_eq!(
+            (cut.as_str().len(), cut.as_str().ends_with("k.replaced-2")),
+            (64, true)
+        );
+        let leg = LegKey {
+            tenant_id: TenantId::parse("acme").unwrap(),
+            plan_version: PlanVersion::parse("v.1").unwrap(),
+            platform: PlatformId::parse("meta").unwrap(),
+            logical_campaign_key: key,
+        };
+        assert_eq!(
+            campaign_name_again(&leg, "leads", 2),
+            "kobi_acme_meta_leads_v.1_brand_2"
+        );
+    }
 
     #[test]
     fn ids_keep_to_the_contract() {

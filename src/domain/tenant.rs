@@ -62,6 +62,8 @@ pub struct Policy {
     pub tracking_amber: TrackingAmber,
     /// `does_not_contain` or `contains`.
     pub eu_political_advertising: String,
+    /// What a new payload comes to that changes what a platform does not let be changed.
+    pub immutable_change: ImmutableChange,
 }
 
 impl Default for Policy {
@@ -70,6 +72,7 @@ impl Default for Policy {
             launch_approval: LaunchApproval::FirstLaunch,
             tracking_amber: TrackingAmber::Block,
             eu_political_advertising: "does_not_contain".to_owned(),
+            immutable_change: ImmutableChange::Refuse,
         }
     }
 }
@@ -84,6 +87,16 @@ pub enum LaunchApproval {
     FirstLaunch,
     /// Each one.
     Always,
+}
+
+/// What a new payload comes to that changes an objective, a channel or a budget's period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImmutableChange {
+    /// The gate refuses it, and says what to do instead.
+    Refuse,
+    /// A new campaign is built and switched on, then the old one is switched off.
+    Replace,
 }
 
 /// What amber tracking health means for a launch.

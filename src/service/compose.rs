@@ -75,14 +75,20 @@ impl Compose for Composer {
             "campaign.scheduled"
         };
         let data = campaign_event(execution, leg);
-        let id = event_id(&[
+        let revision = data.manifest_revision.to_string();
+        let mut parts = vec![
             topic,
             &execution.tenant_id,
             &execution.plan_version,
             &data.platform,
             &data.logical_campaign_key,
-            &data.manifest_revision.to_string(),
-        ]);
+            &revision,
+        ];
+        if !data.replaces.is_empty() {
+            // Its revisions are counted anew.
+            parts.push(&data.platform_campaign_id);
+        }
+        let id = event_id(&parts);
         message(
             topic,
             (&execution.tenant_id, &execution.plan_id),
@@ -230,6 +236,7 @@ fn campaign_event(execution: &ExecutionRow, leg: &LegFact) -> CampaignEvent {
             .unwrap_or(crate::domain::tracking::Mode::AutoTagging),
         manifest_revision: manifest.map_or(0, |m| m.revision),
         mutation_count: manifest.map_or(0, |m| m.mutation_count),
+        replaces: leg.replaces.clone(),
     }
 }
 
@@ -251,5 +258,6 @@ pub fn leg_out(leg: &LegFact) -> LegOut {
                 LegState::Failed | LegState::Unamended | LegState::Undone | LegState::Stuck
             )
         }),
+        replaced_by: leg.replaced_by.clone(),
     }
 }

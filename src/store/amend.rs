@@ -6,10 +6,11 @@
 
 use super::gate::GateJob;
 use super::moves::{self, Compose, ExecutionRow, LegRow, Moves};
+use super::replace::{self, Fixed, Note, Replacing, There};
 use super::withdraw::{self, Queued};
 use super::{Conn, StoreError, parse_json, parse_text, refused, to_json, touchpoints};
-use crate::domain::ids::campaign_name;
-use crate::domain::saga::{Amendment, CommandKind, Direction, LegState, Saga};
+use crate::domain::diff::FieldChange;
+use crate::domain::saga::{Amendment, CommandKind, Direction, LegState, Old, Saga};
 use crate::domain::spec::LegSpec;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -22,6 +23,8 @@ pub(crate) enum Came {
     Applied {
         /// Legs that change, join, leave or were taken over.
         legs: usize,
+        /// Campaigns that give their place to others.
+        replaced: Vec<Note>,
     },
     /// Workers hold commands of so many legs that would change; nothing was changed.
     Busy {
@@ -36,7 +39,7 @@ impl Came {
     /// For the audit log.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::Applied { legs } => format!("{legs} legs changed"),
+            Self::Applied { legs, .. } => format!("{legs} legs changed"),
             Self::Busy { legs } => format!("workers hold the commands of {legs} legs: asked again"),
             Self::Fenced => "the execution was rolled back: its payload stays as it was".to_owned(),
         }
@@ -47,6 +50,8 @@ impl Came {
 struct Existing {
     row: LegRow,
     spec: LegSpec,
+    /// It was this leg's campaign, and no payload names it.
+    replaced_by: Option<i64>,
 }
 
 /// What a new payload means for the legs there are.
@@ -54,6 +59,10 @@ struct Existing {
 struct Changes {
     /// (place among the existing, its new spec)
     change: Vec<(usize, LegSpec)>,
+    /// What cannot be changed: (place, its new spec, why).
+    replace: Vec<(usize, LegSpec, Vec<FieldChange>)>,
+    /// Legs that change what cannot be changed, of which nothing was ever made: another name will do.
+    rename: Vec<i64>,
     /// Places among the existing.
     leave: Vec<usize>,
     join: Vec<(LegSpec, u8)>,
@@ -66,7 +75,7 @@ pub(crate) async fn amend(
     conn: &mut Conn,
     compose: &dyn Compose,
     job: &GateJob,
-    wanted: &Saga,
+    (wanted, fixed): (&Saga, &Fixed),
     (legs, queued): (&[(LegSpec, u8)], &[Queued]),
 ) -> Result<Came, StoreError> {
     let mut executions = moves::lock(conn, &[job.execution_id]).await?;
@@ -78,7 +87,9 @@ pub(crate) async fn amend(
         return Ok(Came::Fenced);
     }
     let mut existing = existing(conn, job.execution_id).await?;
-    let changes = changes(&existing, legs, anew);
+    let unchangeable = unchangeable(&existing, legs, fixed);
+    let there = replace::there(conn, &unchangeable.keys().copied().collect::<Vec<_>>()).await?;
+    let changes = changes(&existing, legs, anew, (unchangeable, &there));
     let touched: HashSet<i64> = changes.touched(&existing);
     let theirs: Vec<Queued> = queued
         .iter()
@@ -96,6 +107,10 @@ pub(crate) async fn amend(
     }
     rewrite(conn, &existing, &changes).await?;
     let mut moves = Moves::default();
+    let mut keys: HashSet<(String, String)> = existing.iter().map(|leg| key_of(&leg.spec)).collect();
+    keys.extend(legs.iter().map(|(spec, _)| key_of(spec)));
+    let replacing = replacing(&mut existing, &changes, &there);
+    let replaced = replace::replace(conn, compose, &mut moves, execution, (replacing, &mut keys)).await?;
     let changing = changes
         .change
         .iter()
@@ -130,7 +145,8 @@ pub(crate) async fn amend(
     moves.write(conn, compose, &executions).await?;
     touchpoints::left(conn, compose, job.execution_id).await?;
     Ok(Came::Applied {
-        legs: changes.change.len() + changes.leave.len() + changes.join.len(),
+        legs: changes.change.len() + changes.replace.len() + changes.leave.len() + changes.join.len(),
+        replaced,
     })
 }
 
@@ -139,7 +155,7 @@ pub(crate) async fn supersede(
     conn: &mut Conn,
     compose: &dyn Compose,
     (job, older_id): (&GateJob, i64),
-    wanted: &Saga,
+    (wanted, fixed): (&Saga, &Fixed),
     (legs, queued): (&[(LegSpec, u8)], &[Queued]),
 ) -> Result<Came, StoreError> {
     let mut executions = moves::lock(conn, &[older_id]).await?;
@@ -149,30 +165,19 @@ pub(crate) async fn supersede(
         old.clear(); // rolled back, or never launched: there is nothing to take over
     }
     let made = manifests(conn, &old).await?;
-    let by_key: HashMap<(String, String), usize> = old
+    let heirs = heirs(conn, &old, legs, (fixed, &made)).await?;
+    let taken: HashSet<usize> = heirs
         .iter()
-        .enumerate()
-        .filter(|(_, leg)| may_go(leg.row.state))
-        .map(|(i, leg)| {
-            (
-                (leg.row.platform.clone(), leg.row.logical_campaign_key.clone()),
-                i,
-            )
-        })
+        .flat_map(|heir| heir.takes.iter().chain(&heir.outgoing).copied())
         .collect();
-    let heirs: Vec<Option<usize>> = legs
+    let taken_legs: HashSet<i64> = taken
         .iter()
-        .map(|(spec, _)| by_key.get(&key_of(spec)).copied())
-        .collect();
-    let heir_legs: HashSet<i64> = heirs
-        .iter()
-        .flatten()
         .filter_map(|i| old.get(*i).map(|leg| leg.row.id))
         .collect();
     // What is being switched off and not taken over goes on being switched off.
     let theirs: Vec<Queued> = queued
         .iter()
-        .filter(|q| q.kind != CommandKind::Retire || heir_legs.contains(&q.leg_id))
+        .filter(|q| q.kind != CommandKind::Retire || taken_legs.contains(&q.leg_id))
         .copied()
         .collect();
     let busy = theirs.iter().filter(|q| q.held).count();
@@ -184,9 +189,10 @@ pub(crate) async fn supersede(
     let mut joining = Vec::with_capacity(legs.len());
     for ((spec, position), (heir, ordinal)) in legs.iter().zip(heirs.iter().zip(0..)) {
         let from = heir
+            .takes
             .and_then(|i| old.get(i))
             .filter(|leg| made.contains(&leg.row.id));
-        let on = from.is_some_and(|leg| leg.row.state.on());
+        let on = from.is_some_and(|leg| leg.row.state.on()) || !heir.outgoing.is_empty();
         joining.push(Joining {
             spec,
             state: new.saga.join(*position, on),
@@ -195,8 +201,27 @@ pub(crate) async fn supersede(
             adopted_from: from.map(|leg| leg.row.id),
         });
     }
+    let apart = outgoing_specs(&old, legs, &heirs);
+    for (place, from, spec) in &apart {
+        let position = legs.get(*place).map_or(u8::MAX, |(_, p)| *p);
+        joining.push(Joining {
+            spec,
+            state: new.saga.join_outgoing(position),
+            position,
+            ordinal: i32::try_from(*place).unwrap_or(i32::MAX),
+            adopted_from: Some(*from),
+        });
+    }
     let ids = insert(conn, &new, &joining).await?;
+    let olds: Vec<(i64, i64)> = ids
+        .iter()
+        .skip(legs.len())
+        .zip(&apart)
+        .filter_map(|(id, (place, ..))| Some((*id, *ids.get(*place)?)))
+        .collect();
+    replace::belong(conn, &olds).await?;
     adopt(conn, &joining, &ids).await?;
+    let replaced = lineage(legs, &apart, &heirs);
     let mut moves = Moves::default();
     for (leg, id) in joining.iter().zip(&ids) {
         if leg.state != LegState::Unamended {
@@ -214,11 +239,93 @@ pub(crate) async fn supersede(
     moves.note(conn, compose, (0, &mut new), None, &effects).await?;
     moves.write(conn, compose, std::slice::from_ref(&new)).await?;
     if let Some(older) = executions.first_mut() {
-        let taken: HashSet<usize> = heirs.iter().flatten().copied().collect();
         give_up(conn, compose, older, (&mut old, &taken), job.execution_id).await?;
     }
     touchpoints::superseded(conn, compose, older_id, &new.plan_version).await?;
-    Ok(Came::Applied { legs: legs.len() })
+    Ok(Came::Applied {
+        legs: legs.len(),
+        replaced,
+    })
+}
+
+/// What a campaign of the newer version takes of the older one, by place among the older one's legs.
+#[derive(Default)]
+struct Heir {
+    /// The leg whose campaign it goes on with.
+    takes: Option<usize>,
+    /// Legs whose campaigns are on, and that its own replaces.
+    outgoing: Vec<usize>,
+    /// Why it cannot go on with the first of them.
+    fields: Vec<FieldChange>,
+}
+
+/// Who takes what. What cannot be changed and is not on is not taken over: it is switched off like what is gone.
+async fn heirs(
+    conn: &mut Conn,
+    old: &[Existing],
+    legs: &[(LegSpec, u8)],
+    (fixed, made): (&Fixed, &HashSet<i64>),
+) -> Result<Vec<Heir>, StoreError> {
+    let mut unchangeable = unchangeable(old, legs, fixed);
+    let there = replace::there(conn, &unchangeable.keys().copied().collect::<Vec<_>>()).await?;
+    let by_key: HashMap<(String, String), usize> = old
+        .iter()
+        .enumerate()
+        .filter(|(_, leg)| may_go(leg.row.state) && leg.replaced_by.is_none())
+        .map(|(i, leg)| (key_of(&leg.spec), i))
+        .collect();
+    let mut outgoing: HashMap<i64, Vec<usize>> = HashMap::new();
+    for (i, leg) in old.iter().enumerate() {
+        if let (LegState::Outgoing, Some(by)) = (leg.row.state, leg.replaced_by) {
+            outgoing.entry(by).or_default().push(i);
+        }
+    }
+    let heir = |spec: &LegSpec| {
+        let Some((i, leg)) = by_key.get(&key_of(spec)).and_then(|i| Some((*i, old.get(*i)?))) else {
+            return Heir::default();
+        };
+        let mut heir = Heir {
+            outgoing: outgoing.remove(&leg.row.id).unwrap_or_default(),
+            ..Heir::default()
+        };
+        let Some(fields) = unchangeable.remove(&leg.row.id) else {
+            heir.takes = Some(i);
+            return heir;
+        };
+        let announced = matches!(leg.row.state, LegState::Scheduled | LegState::Live);
+        let on = leg.row.state.on() && there.get(&leg.row.id).is_some_and(|t| t.old == Old::On);
+        if (announced || on) && made.contains(&leg.row.id) {
+            heir.outgoing.insert(0, i);
+            heir.fields = fields;
+        }
+        heir
+    };
+    Ok(legs.iter().map(|(spec, _)| spec).map(heir).collect())
+}
+
+/// The newer version's legs for what it replaces: (place of the replacement, the older leg, its spec).
+fn outgoing_specs(old: &[Existing], legs: &[(LegSpec, u8)], heirs: &[Heir]) -> Vec<(usize, i64, LegSpec)> {
+    let mut keys: HashSet<(String, String)> = legs.iter().map(|(spec, _)| key_of(spec)).collect();
+    let mut specs = Vec::new();
+    for (place, ((spec, _), heir)) in legs.iter().zip(heirs).enumerate() {
+        for leg in heir.outgoing.iter().filter_map(|i| old.get(*i)) {
+            let of = (&spec.key, leg.spec.campaign_name.as_str());
+            specs.push((place, leg.row.id, replace::set_apart(&leg.spec, of, &mut keys)));
+        }
+    }
+    specs
+}
+
+/// For the audit log.
+fn lineage(legs: &[(LegSpec, u8)], apart: &[(usize, i64, LegSpec)], heirs: &[Heir]) -> Vec<Note> {
+    apart
+        .iter()
+        .filter_map(|(place, _, old)| {
+            let ((new, _), heir) = legs.get(*place).zip(heirs.get(*place))?;
+            let fields = heir.fields.iter().map(replace::field).collect::<Vec<Value>>();
+            Some(replace::told(new, (old, None), LegState::Outgoing, fields.into()))
+        })
+        .collect()
 }
 
 /// The older version's side: what was taken over is handed over, what the newer plan no longer has is switched off.
@@ -316,7 +423,8 @@ pub(crate) async fn bring_back(
 ) -> Result<(), StoreError> {
     let ids: Vec<i64> = sqlx::query_scalar(
         "-- amend.retired
-         SELECT id FROM leg WHERE execution_id = $1 AND gave_up_for = $2 AND state = 'retired' AND was_on",
+         SELECT id FROM leg WHERE execution_id = $1 AND gave_up_for = $2 AND state = 'retired' AND was_on
+           AND replaced_by IS NULL",
     )
     .bind(older.id)
     .bind(newer_id)
@@ -372,37 +480,98 @@ fn place_of(legs: &[(LegSpec, u8)], spec: &LegSpec) -> i32 {
 impl Changes {
     fn touched(&self, existing: &[Existing]) -> HashSet<i64> {
         let changing = self.change.iter().map(|(place, _)| *place);
+        let replaced = self.replace.iter().map(|(place, ..)| *place);
         changing
+            .chain(replaced)
             .chain(self.leave.iter().copied())
             .filter_map(|place| existing.get(place).map(|leg| leg.row.id))
             .collect()
     }
 }
 
+/// Which legs would change what their platform does not let be changed, and what of it.
+fn unchangeable(
+    existing: &[Existing],
+    legs: &[(LegSpec, u8)],
+    fixed: &Fixed,
+) -> HashMap<i64, Vec<FieldChange>> {
+    let wanted: HashMap<(String, String), &LegSpec> = legs.iter().map(|(s, _)| (key_of(s), s)).collect();
+    existing
+        .iter()
+        .filter(|leg| leg.replaced_by.is_none())
+        .filter_map(|leg| {
+            let new = wanted.get(&key_of(&leg.spec))?;
+            let fields = replace::unchangeable(&leg.spec, new, fixed);
+            (!fields.is_empty()).then_some((leg.row.id, fields))
+        })
+        .collect()
+}
+
+/// The legs that are built anew, with what there is of them.
+fn replacing<'a>(
+    existing: &'a mut [Existing],
+    changes: &'a Changes,
+    there: &'a HashMap<i64, There>,
+) -> Vec<Replacing<'a>> {
+    let mut legs: HashMap<usize, &'a mut Existing> = existing.iter_mut().enumerate().collect();
+    let replacing = changes.replace.iter().filter_map(|(place, spec, fields)| {
+        let leg = legs.remove(place)?;
+        Some(Replacing {
+            there: there.get(&leg.row.id)?,
+            was: &leg.spec,
+            leg: &mut leg.row,
+            spec,
+            fields,
+        })
+    });
+    replacing.collect()
+}
+
 /// Compares the legs there are with those of the new payload. What failed is tried again even if it stays the same.
-fn changes(existing: &[Existing], legs: &[(LegSpec, u8)], anew: bool) -> Changes {
+fn changes(
+    existing: &[Existing],
+    legs: &[(LegSpec, u8)],
+    anew: bool,
+    (mut unchangeable, there): (HashMap<i64, Vec<FieldChange>>, &HashMap<i64, There>),
+) -> Changes {
     let mut changes = Changes::default();
     let mut left: HashMap<(String, String), usize> = existing
         .iter()
         .enumerate()
+        .filter(|(_, leg)| leg.replaced_by.is_none())
         .map(|(i, leg)| (key_of(&leg.spec), i))
         .collect();
-    let taken: HashSet<&str> = existing
+    let mut taken: HashSet<String> = existing
         .iter()
-        .map(|leg| leg.spec.campaign_name.as_str())
+        .map(|leg| leg.spec.campaign_name.clone())
         .collect();
     for ((spec, position), ordinal) in legs.iter().zip(0..) {
         let Some(place) = left.remove(&key_of(spec)) else {
             let mut spec = spec.clone();
             // A name once given is kept: the newcomer takes the longer one.
-            if taken.contains(spec.campaign_name.as_str()) {
-                spec.campaign_name = campaign_name(&spec.key, spec.campaign.objective.as_str(), false);
-            }
+            spec.campaign_name = replace::free_name(&spec, &mut taken);
             changes.join.push((spec, *position));
             continue;
         };
         let Some(leg) = existing.get(place) else { continue };
         changes.ordinals.push((leg.row.id, ordinal));
+        if let Some(fields) = unchangeable.remove(&leg.row.id) {
+            let ever = there.get(&leg.row.id).is_some_and(|t| t.ever);
+            if !ever {
+                taken.remove(&leg.spec.campaign_name);
+            }
+            let spec = LegSpec {
+                campaign_name: replace::free_name(spec, &mut taken),
+                ..spec.clone()
+            };
+            if ever {
+                changes.replace.push((place, spec, fields));
+            } else {
+                changes.rename.push(leg.row.id);
+                changes.change.push((place, spec));
+            }
+            continue;
+        }
         let failed = matches!(leg.row.state, LegState::Failed | LegState::Unamended);
         let gone = matches!(leg.row.state, LegState::Retiring | LegState::Retired);
         if anew || failed || gone || !leg.spec.looks_like(spec) {
@@ -414,16 +583,34 @@ fn changes(existing: &[Existing], legs: &[(LegSpec, u8)], anew: bool) -> Changes
         }
     }
     changes.leave = left.into_values().collect();
+    what_was_replaced(existing, &mut changes, anew);
+    // What is off, or being switched off, goes on with that.
+    changes.leave.retain(|place| {
+        let state = existing.get(*place).map(|leg| leg.row.state);
+        !matches!(state, Some(LegState::Retiring | LegState::Retired))
+    });
     changes.leave.sort_unstable();
     changes
+}
+
+/// It stays and goes with the leg that replaced it; after a failed launch it is no part of the plan any more.
+fn what_was_replaced(existing: &[Existing], changes: &mut Changes, anew: bool) {
+    let ordinals: HashMap<i64, i32> = changes.ordinals.iter().copied().collect();
+    for (place, leg) in existing.iter().enumerate() {
+        match leg.replaced_by.map(|by| ordinals.get(&by)) {
+            Some(Some(ordinal)) if !anew => changes.ordinals.push((leg.row.id, *ordinal)),
+            Some(_) => changes.leave.push(place),
+            None => {}
+        }
+    }
 }
 
 /// The legs of an execution, locked, by id.
 async fn existing(conn: &mut Conn, execution_id: i64) -> Result<Vec<Existing>, StoreError> {
     let rows = sqlx::query(
         "-- amend.existing
-         SELECT id, platform, logical_campaign_key, position, state, attempt, spec FROM leg WHERE execution_id = $1
-         ORDER BY id FOR UPDATE",
+         SELECT id, platform, logical_campaign_key, position, state, attempt, spec, replaced_by FROM leg
+         WHERE execution_id = $1 ORDER BY id FOR UPDATE",
     )
     .bind(execution_id)
     .fetch_all(conn)
@@ -443,6 +630,7 @@ async fn existing(conn: &mut Conn, execution_id: i64) -> Result<Vec<Existing>, S
                     outgoing: 0,
                 },
                 spec: parse_json("leg", id, "spec", row.get("spec"))?,
+                replaced_by: row.get("replaced_by"),
             })
         })
         .collect()
@@ -462,7 +650,8 @@ async fn manifests(conn: &mut Conn, legs: &[Existing]) -> Result<HashSet<i64>, S
 }
 
 async fn was_on(conn: &mut Conn, leg_id: i64) -> Result<bool, StoreError> {
-    sqlx::query_scalar("-- amend.was_on\nSELECT was_on FROM leg WHERE id = $1")
+    // What was to be replaced comes back off: the leg that replaces it comes back too, and is switched on.
+    sqlx::query_scalar("-- amend.was_on\nSELECT was_on AND replaced_by IS NULL FROM leg WHERE id = $1")
         .bind(leg_id)
         .fetch_one(conn)
         .await
@@ -493,7 +682,9 @@ async fn start_anew(
 /// Writes the legs' new specs and places.
 async fn rewrite(conn: &mut Conn, existing: &[Existing], changes: &Changes) -> Result<(), StoreError> {
     let (mut ids, mut specs, mut starts) = (Vec::new(), Vec::new(), Vec::<DateTime<Utc>>::new());
-    for (place, spec) in &changes.change {
+    let changed = changes.change.iter().map(|(place, spec)| (place, spec));
+    let replaced = changes.replace.iter().map(|(place, spec, _)| (place, spec));
+    for (place, spec) in changed.chain(replaced) {
         let Some(leg) = existing.get(*place) else { continue };
         ids.push(leg.row.id);
         specs.push(to_json(spec));
@@ -510,6 +701,7 @@ async fn rewrite(conn: &mut Conn, existing: &[Existing], changes: &Changes) -> R
     .execute(&mut *conn)
     .await
     .map_err(refused("amend.specs"))?;
+    replace::rename(conn, &changes.rename).await?;
     let (ids, ordinals): (Vec<i64>, Vec<i32>) = changes.ordinals.iter().copied().unzip();
     sqlx::query(
         "-- amend.ordinals

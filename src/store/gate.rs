@@ -6,6 +6,7 @@ use super::amend::{self, Came};
 use super::audit::{Entry, Record};
 use super::moves::{Compose, ExecutionRow, Moves};
 use super::outbox::{self, Message};
+use super::replace::Fixed;
 use super::touchpoints::{Scope, Settling};
 use super::withdraw::{self, Queued};
 use super::{Conn, Store, StoreError, audit, clocks, commit, parse_text, refused, to_json, touchpoints};
@@ -40,6 +41,8 @@ pub struct GateJob {
     pub approved_by: Option<String>,
     /// The payload in force that this one amends or supersedes; none: nothing of it is launched.
     pub in_force: Option<Value>,
+    /// `platform/key` of the legs that were campaigns of others: no campaign of a payload can bear such a key.
+    pub replaced: Vec<String>,
 }
 
 /// What a look at the gate ends in.
@@ -63,6 +66,8 @@ pub enum GateResult {
         legs: Vec<(LegSpec, u8)>,
         /// What of the plan's tracking the platforms will not be given.
         stripped: Vec<Stripped>,
+        /// What of a campaign cannot be changed: another one is made then.
+        fixed: Fixed,
     },
 }
 
@@ -103,7 +108,9 @@ impl Store {
                       WHEN e.payload ->> 'supersedes' IS NOT NULL THEN (
                           SELECT o.applied_payload FROM execution o
                           WHERE o.tenant_id = e.tenant_id AND o.plan_version = e.payload ->> 'supersedes'
-                            AND o.plan_id = e.plan_id AND o.saga ->> 'direction' = 'forward') END AS in_force",
+                            AND o.plan_id = e.plan_id AND o.saga ->> 'direction' = 'forward') END AS in_force,
+                 ARRAY(SELECT l.platform || '/' || l.logical_campaign_key FROM leg l
+                       WHERE l.execution_id = e.id AND l.replaced_by IS NOT NULL) AS replaced",
         )
         .bind(limit)
         .bind(lease.as_secs_f64())
@@ -123,6 +130,7 @@ impl Store {
                 launched_before: row.get("launched"),
                 approved_by: row.get("approved_by"),
                 in_force: row.get("in_force"),
+                replaced: row.get("replaced"),
             })
             .collect())
     }
@@ -176,7 +184,10 @@ impl Store {
         let changed = record_checks(&mut tx, job.execution_id, checks).await?;
         touchpoints::follow_gate(&mut tx, compose, job.execution_id, checks).await?;
         let opened = matches!(result, GateResult::Open { .. });
-        let mut came = Came::Applied { legs: 0 };
+        let mut came = Came::Applied {
+            legs: 0,
+            replaced: Vec::new(),
+        };
         let mut notes = Vec::new();
         match result {
             GateResult::Closed { messages, ask, .. } => {
@@ -189,9 +200,14 @@ impl Store {
                 outbox::put(&mut tx, &messages).await?;
                 clocks::follow_gate(&mut tx, job.execution_id, checks).await?;
             }
-            GateResult::Open { saga, legs, stripped } => {
+            GateResult::Open {
+                saga,
+                legs,
+                stripped,
+                fixed,
+            } => {
                 notes = stripped;
-                came = enter(&mut tx, compose, (job, older), saga, (&legs, &queued)).await?;
+                came = enter(&mut tx, compose, (job, older), (saga, &fixed), (&legs, &queued)).await?;
                 settle_gate(&mut tx, job, &came).await?;
                 not_needed(&mut tx, compose, job).await?;
             }
@@ -215,7 +231,9 @@ impl Store {
             };
             let verdict = json!({ "checks": checks, "came_to": came.words() });
             let mut records = vec![record(format!("gate.{gate}"), None, verdict)];
-            if matches!(came, Came::Applied { .. }) {
+            if let Came::Applied { replaced, .. } = came {
+                let lineage = |(leg, detail)| record("leg.replaced".to_owned(), Some(leg), detail);
+                records.extend(replaced.into_iter().map(lineage));
                 let note = |n: Stripped| record("tracking.stripped".to_owned(), Some(n.leg), n.detail);
                 records.extend(notes.into_iter().map(note));
             }
@@ -367,7 +385,7 @@ async fn enter(
     conn: &mut Conn,
     compose: &dyn Compose,
     (job, older): (&GateJob, Option<i64>),
-    saga: Saga,
+    (saga, fixed): (Saga, &Fixed),
     (legs, queued): (&[(LegSpec, u8)], &[Queued]),
 ) -> Result<Came, StoreError> {
     let launched: bool =
@@ -377,11 +395,16 @@ async fn enter(
             .await
             .map_err(refused("gate.launched"))?;
     match (launched, older) {
-        (true, _) => amend::amend(conn, compose, job, &saga, (legs, queued)).await,
-        (false, Some(older)) => amend::supersede(conn, compose, (job, older), &saga, (legs, queued)).await,
+        (true, _) => amend::amend(conn, compose, job, (&saga, fixed), (legs, queued)).await,
+        (false, Some(older)) => {
+            amend::supersede(conn, compose, (job, older), (&saga, fixed), (legs, queued)).await
+        }
         (false, None) => {
             open(conn, compose, job, saga, legs).await?;
-            Ok(Came::Applied { legs: legs.len() })
+            Ok(Came::Applied {
+                legs: legs.len(),
+                replaced: Vec::new(),
+            })
         }
     }
 }

@@ -6,7 +6,7 @@ use super::audit::{Entry, Record};
 use super::moves::{self, Compose, Moves};
 use super::{Store, StoreError, audit, checks, commit, parse_json, refused, to_json, withdraw};
 use crate::domain::manifest::{ObjectState, RemoteObject, Serving};
-use crate::domain::saga::Amendment;
+use crate::domain::saga::{Amendment, LegState};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -67,6 +67,13 @@ impl Store {
             let Some(missing) = gone.iter().find(|g| g.leg_id == leg.id) else {
                 continue;
             };
+            // What is off for good, or about to be, is not made again.
+            if matches!(
+                leg.state,
+                LegState::Retiring | LegState::Retired | LegState::Outgoing
+            ) {
+                continue;
+            }
             let Ok(effects) = execution.saga.amend(leg.position, leg.state, Amendment::Change) else {
                 continue;
             };

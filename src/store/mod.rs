@@ -28,6 +28,7 @@ pub mod pause;
 mod pauses;
 pub mod progress;
 pub mod redrive;
+pub mod replace;
 pub mod review;
 pub mod story;
 pub mod tenants;

@@ -67,6 +67,10 @@ pub struct LegFact {
     pub attempt: i32,
     /// What a rollback leaves of it; filled in for its event alone.
     pub stays: Vec<Stay>,
+    /// The key of the leg whose campaign has taken its place; none: it is the plan's own.
+    pub replaced_by: Option<String>,
+    /// The platform's ids of the campaigns whose place its own has taken.
+    pub replaces: Vec<String>,
 }
 
 /// Turns facts into messages; the service's, because it knows the wire.
@@ -432,9 +436,12 @@ pub(crate) async fn leg_facts(
     let rows = sqlx::query(
         "-- moves.leg_facts
          SELECT l.id, l.execution_id, l.spec, l.state, l.error, l.attempt, m.account_id, m.campaign_name, m.revision,
-                m.mutation_count, m.tracking_mode, m.objects
-         FROM leg l LEFT JOIN execution_manifest m ON m.leg_id = l.id
-         WHERE l.execution_id = ANY($1) OR l.id = ANY($2) ORDER BY l.execution_id, l.ordinal",
+                m.mutation_count, m.tracking_mode, m.objects, r.logical_campaign_key AS replaced_by,
+                ARRAY(SELECT o.platform_campaign_id FROM leg x JOIN execution_manifest o ON o.leg_id = x.id
+                      WHERE x.replaced_by = l.id AND o.platform_campaign_id IS NOT NULL ORDER BY x.id) AS replaces
+         FROM leg l LEFT JOIN execution_manifest m ON m.leg_id = l.id LEFT JOIN leg r ON r.id = l.replaced_by
+         WHERE l.execution_id = ANY($1) OR l.id = ANY($2)
+         ORDER BY l.execution_id, l.ordinal, l.replaced_by NULLS FIRST, l.id",
     )
     .bind(executions)
     .bind(legs)
@@ -452,6 +459,8 @@ pub(crate) async fn leg_facts(
                 manifest: manifest_of(&row, id, &spec)?,
                 attempt: row.get("attempt"),
                 stays: Vec::new(),
+                replaced_by: row.get("replaced_by"),
+                replaces: row.get("replaces"),
                 spec,
             };
             Ok(OneLeg {

@@ -98,6 +98,9 @@ pub struct LegView {
     pub spec: LegSpec,
     /// Why it failed.
     pub error: Option<LegError>,
+    /// The key of the leg whose campaign has taken its place (or is to); none: it is the plan's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<String>,
     /// What was made; none: nothing was.
     pub manifest: Option<Manifest>,
     /// `holding`, `held`, `releasing` under the kill switch.
@@ -302,6 +305,7 @@ impl Store {
         let rows = sqlx::query(
             "-- views.legs
              SELECT l.id, l.platform, l.logical_campaign_key, l.state, l.error, l.spec, l.hold,
+                    (SELECT r.logical_campaign_key FROM leg r WHERE r.id = l.replaced_by) AS replaced_by,
                     m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode, m.objects,
                     c.kind, c.attempts, c.last_error, c.waiting_for, c.waiting_since, l.review_since,
                     l.review_s + coalesce(extract(epoch FROM clock_timestamp() - l.review_since), 0)::bigint AS review_s,
@@ -312,7 +316,7 @@ impl Store {
              FROM leg l LEFT JOIN execution_manifest m ON m.leg_id = l.id
                   LEFT JOIN LATERAL (SELECT * FROM command WHERE leg_id = l.id AND state = 'queued'
                                      ORDER BY accepted_at DESC LIMIT 1) c ON true
-             WHERE l.execution_id = $1 ORDER BY l.ordinal LIMIT $2",
+             WHERE l.execution_id = $1 ORDER BY l.ordinal, l.replaced_by NULLS FIRST, l.id LIMIT $2",
         )
         .bind(execution_id)
         .bind(limit)
@@ -331,6 +335,7 @@ impl Store {
                     logical_campaign_key: row.get("logical_campaign_key"),
                     state: row.get("state"),
                     error: error.map(|e| parse_json("leg", id, "error", e)).transpose()?,
+                    replaced_by: row.get("replaced_by"),
                     manifest: manifest_of(&row, id, &spec)?,
                     hold: row.get("hold"),
                     waiting: command.map(|command| Waiting {

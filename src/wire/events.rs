@@ -40,6 +40,9 @@ pub struct CampaignEvent {
     pub manifest_revision: i64,
     /// Write calls sent so far.
     pub mutation_count: i64,
+    /// The platform's ids of the campaigns whose place it has taken, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
 }
 
 /// A budget.
@@ -70,6 +73,9 @@ pub struct LegOut {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<LegError>,
+    /// The key of the leg whose campaign has taken its place, or is to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<String>,
 }
 
 /// `execution.completed`.

@@ -8,7 +8,7 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 /// The same version, approved later, with other content.
-fn amended(plan: &Value, minutes: i64, change: impl Fn(&mut Value)) -> Value {
+pub fn amended(plan: &Value, minutes: i64, change: impl Fn(&mut Value)) -> Value {
     let mut plan = plan.clone();
     plan["approved_at"] = json!(plans::stamp(Duration::minutes(minutes)));
     change(&mut plan);
@@ -16,14 +16,14 @@ fn amended(plan: &Value, minutes: i64, change: impl Fn(&mut Value)) -> Value {
 }
 
 /// A newer version that supersedes the plan's.
-fn newer(plan: &Value, version: &str, change: impl Fn(&mut Value)) -> Value {
+pub fn newer(plan: &Value, version: &str, change: impl Fn(&mut Value)) -> Value {
     let mut newer = amended(plan, 1, change);
     newer["supersedes"] = plan["plan_version"].clone();
     newer["plan_version"] = json!(version);
     newer
 }
 
-fn raise(plan: &mut Value, campaign: usize, by: i64) {
+pub fn raise(plan: &mut Value, campaign: usize, by: i64) {
     let amount: f64 = plan["campaigns"][campaign]["budget"]["amount"]
         .as_str()
         .expect("an amount")
@@ -32,7 +32,7 @@ fn raise(plan: &mut Value, campaign: usize, by: i64) {
     plan["campaigns"][campaign]["budget"]["amount"] = json!(format!("{}.00", amount as i64 + by));
 }
 
-async fn order(app: &App, plan: &Value, action: &str) {
+pub async fn order(app: &App, plan: &Value, action: &str) {
     let control = json!({ "tenant_id": plan["tenant_id"], "plan_id": plan["plan_id"],
         "plan_version": plan["plan_version"], "action": action, "by": "ops", "at": plans::stamp(Duration::zero()),
         "reason": "a test" });
@@ -41,7 +41,7 @@ async fn order(app: &App, plan: &Value, action: &str) {
 }
 
 /// The campaigns of a platform that are there: id → (name, on).
-async fn campaigns(app: &App, vendor: &str) -> Vec<(String, String, String)> {
+pub async fn campaigns(app: &App, vendor: &str) -> Vec<(String, String, String)> {
     let text = |o: &Value, n: &str| o[n].as_str().unwrap_or_default().to_owned();
     let mut all: Vec<_> = app
         .objects(vendor)
@@ -391,7 +391,7 @@ async fn a_refused_amendment_leaves_the_launch_alone() {
 }
 
 /// Runs the real binary with the app's configuration; its exit code and what it printed.
-async fn command(app: &App, arguments: &[&str]) -> (i32, String) {
+pub async fn command(app: &App, arguments: &[&str]) -> (i32, String) {
     let done = tokio::process::Command::new(env!("CARGO_BIN_EXE_campaign-execution"))
         .args(arguments)
         .envs(app.variables.clone())
@@ -404,7 +404,7 @@ async fn command(app: &App, arguments: &[&str]) -> (i32, String) {
     (done.status.code().unwrap_or(-1), text)
 }
 
-async fn preview(app: &App, plan: &Value) -> (i32, String) {
+pub async fn preview(app: &App, plan: &Value) -> (i32, String) {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("plan.json");
     std::fs::write(&file, plan.to_string()).expect("a file");

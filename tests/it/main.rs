@@ -21,6 +21,7 @@ mod pauses_first;
 mod people;
 mod quota;
 mod readme;
+mod replace;
 mod replay;
 mod role;
 mod rollback;

@@ -201,9 +201,12 @@ impl Gatekeeper {
         findings.checks.extend(creative.checks);
         findings.checks.extend(feeds);
         findings.checks.extend(self.offline(plan, &tenant, &specs));
-        findings
-            .checks
-            .extend(amendment::immutable(job.in_force.as_ref(), &job.payload));
+        findings.checks.extend(amendment::immutable(
+            job.in_force.as_ref(),
+            &job.payload,
+            tenant.policy.immutable_change,
+        ));
+        findings.checks.extend(amendment::reserved(&job.replaced, plan));
         let approval = offline::approval(job, &tenant);
         let ask = approval
             .as_ref()
@@ -236,7 +239,14 @@ impl Gatekeeper {
             plan.launch.order,
             legs.iter().map(|(_, p)| *p),
         );
-        Ok((findings.checks, GateResult::Open { saga, legs, stripped }))
+        let fixed = amendment::fixed(plan);
+        let open = GateResult::Open {
+            saga,
+            legs,
+            stripped,
+            fixed,
+        };
+        Ok((findings.checks, open))
     }
 
     /// The gate stays closed: what is published, and when it is asked again.
