@@ -6,7 +6,7 @@ use super::intake::drop_amendment;
 use super::moves::{self, Compose, Moves};
 use super::touchpoints::{Scope, Settling};
 use super::withdraw::{self, Queued};
-use super::{Store, StoreError, audit, clocks, commit, refused, touchpoints};
+use super::{Store, StoreError, audit, clocks, commit, refused, supersede, touchpoints};
 use serde_json::json;
 use sqlx::Row;
 use std::sync::Arc;
@@ -302,7 +302,7 @@ async fn bring_back(
     let mut executions = moves::lock(conn, &[older]).await?;
     let mut moves = Moves::default();
     if let Some(execution) = executions.first_mut() {
-        amend::bring_back(conn, compose, &mut moves, (0, execution), newer).await?;
+        supersede::bring_back(conn, compose, &mut moves, (0, execution), newer).await?;
     }
     moves.write(conn, compose, &executions).await
 }

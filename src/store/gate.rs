@@ -397,7 +397,7 @@ async fn enter(
     match (launched, older) {
         (true, _) => amend::amend(conn, compose, job, (&saga, fixed), (legs, queued)).await,
         (false, Some(older)) => {
-            amend::supersede(conn, compose, (job, older), (&saga, fixed), (legs, queued)).await
+            super::supersede::supersede(conn, compose, (job, older), (&saga, fixed), (legs, queued)).await
         }
         (false, None) => {
             open(conn, compose, job, saga, legs).await?;

@@ -31,6 +31,7 @@ pub mod redrive;
 pub mod replace;
 pub mod review;
 pub mod story;
+mod supersede;
 pub mod tenants;
 pub mod touchpoints;
 pub mod uploads;

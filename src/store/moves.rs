@@ -4,7 +4,9 @@
 
 use super::outbox::{self, Message};
 use super::touchpoints::TouchpointFact;
-use super::{Conn, StoreError, amend, audit, clocks, leftovers, parse_json, parse_text, refused, to_json};
+use super::{
+    Conn, StoreError, audit, clocks, leftovers, parse_json, parse_text, refused, supersede, to_json,
+};
 use crate::domain::error::LegError;
 use crate::domain::leftover::Stay;
 use crate::domain::manifest::Manifest;
@@ -615,7 +617,7 @@ pub(crate) async fn apply_reports(
             && let Some(place) = executions.iter().position(|e| e.id == older)
             && let Some(older) = executions.get_mut(place)
         {
-            amend::give_back(conn, compose, &mut moves, (place, older), (leg.id, from)).await?;
+            supersede::give_back(conn, compose, &mut moves, (place, older), (leg.id, from)).await?;
         }
         if moves.swept_something() {
             // Other legs of the execution have moved too, perhaps some that report in this very batch.
