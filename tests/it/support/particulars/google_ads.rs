@@ -19,9 +19,12 @@ pub fn particulars() -> Particulars {
             "customers.mutate",
             json!({ "accounts": { "google-ads/1234567890": { "auto_tagging": false } } }),
         )],
-        closed: ["SUSPENDED", "CANCELED", "CLOSED"]
-            .map(|status| (json!({ "account_status": status }), status))
-            .into(),
+        closed: vec![
+            (json!({ "account_status": "SUSPENDED" }), "SUSPENDED"),
+            // Such an account answers nothing any more.
+            (json!({ "account_status": "CANCELED" }), "deactivated"),
+            (json!({ "account_status": "CLOSED" }), "deactivated"),
+        ],
         open: json!({ "account_status": "ENABLED" }),
         told_floor: None,
         short: Some((
