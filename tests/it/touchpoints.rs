@@ -331,3 +331,93 @@ async fn a_flight_goes_live_when_its_start_passes_and_the_platform_says_it_can_s
     assert_eq!(failure.data["plan_version"], "start.bad");
     app.assert_audit_whole().await;
 }
+
+/// One ad of two is refused: a person is asked, once, and the campaign serves with the other; what is mended is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_disapproved_ad_asks_a_person_and_keeps_the_campaign_from_nothing() {
+    for platform in platform::all() {
+        let name = platform.name();
+        let app = App::start().await;
+        let clocks = app.wiring.clocks();
+        let mut plan = plans::only(plans::running_plan("partly.1"), name);
+        let ads = plan["campaigns"][0]["ad_groups"][0]["ads"]
+            .as_array_mut()
+            .expect("ads");
+        let mut second = ads[0].clone();
+        second["key"] = json!("another");
+        for field in ["/headlines/0", "/descriptions/0"] {
+            if let Some(text) = second.pointer_mut(field) {
+                *text = json!("Only the second ad's");
+            }
+        }
+        ads.push(second);
+        app.world(json!({ "disapprove": ["/another", "Only the second"] }))
+            .await;
+        app.publish(&plan).await;
+        app.settle_and_warp(8).await;
+        assert_eq!(legs(&app, &plan).await.remove(0).state, "live", "{name}");
+        let events = told(&app, &plan, "policy_disapproval");
+        assert_eq!(states(&events), ["opened"], "{name}: once");
+        assert_eq!(app.events("campaign.live").len(), 1, "{name}");
+        assert_eq!(app.events("execution.partial_failure").len(), 0, "{name}");
+        // Looked at again, and still so: nothing is told twice.
+        app.warp().await;
+        assert_eq!(clocks.step().await.expect("a look"), 1, "{name}");
+        app.settle().await;
+        assert_eq!(
+            states(&told(&app, &plan, "policy_disapproval")),
+            ["opened"],
+            "{name}"
+        );
+        app.world(json!({ "disapprove": [] })).await;
+        app.warp().await;
+        clocks.step().await.expect("a look");
+        app.settle().await;
+        let events = told(&app, &plan, "policy_disapproval");
+        assert_eq!(states(&events), ["opened", "resolved"], "{name}");
+        assert_eq!(seen(&app).await[0].1.as_deref(), Some("got_through"));
+        app.warp().await;
+        assert_eq!(clocks.step().await.expect("a look"), 0, "{name}: it is over");
+        app.assert_audit_whole().await;
+    }
+}
+
+/// A disapproval that comes between the launch and the start is told before the start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disapproval_is_found_before_the_start() {
+    for platform in platform::all() {
+        let name = platform.name();
+        let app = App::start().await;
+        let clocks = app.wiring.clocks();
+        let plan = plans::only(plans::plan("early.1"), name);
+        app.publish(&plan).await;
+        app.settle().await;
+        assert_eq!(legs(&app, &plan).await.remove(0).state, "scheduled", "{name}");
+        // Nothing is wrong: it stays as it is, and is asked again later and later, never after the start.
+        app.warp().await;
+        assert_eq!(clocks.step().await.expect("a look"), 1, "{name}");
+        assert_eq!(
+            clocks.step().await.expect("a look"),
+            0,
+            "{name}: not again at once"
+        );
+        assert_eq!(legs(&app, &plan).await.remove(0).state, "scheduled", "{name}");
+        assert_eq!(
+            app.events("campaign.live").len(),
+            0,
+            "{name}: its start has not come"
+        );
+        let ahead = "SELECT count(*) FROM leg WHERE watch_at > clock_timestamp() + interval '9 minutes' AND watch_at <= starts_at";
+        assert_eq!(app.number(ahead).await, 1, "{name}");
+        app.world(json!({ "disapprove": ["*"] })).await;
+        app.warp().await;
+        clocks.step().await.expect("a look");
+        app.settle().await;
+        assert_eq!(legs(&app, &plan).await.remove(0).state, "failed", "{name}");
+        assert_eq!(
+            states(&told(&app, &plan, "policy_disapproval")),
+            ["opened"],
+            "{name}"
+        );
+    }
+}
