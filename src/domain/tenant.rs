@@ -63,6 +63,7 @@ pub struct Policy {
     /// `does_not_contain` or `contains`.
     pub eu_political_advertising: String,
     /// What a new payload comes to that changes what a platform does not let be changed.
+    #[serde(skip_serializing_if = "ImmutableChange::refuses")]
     pub immutable_change: ImmutableChange,
 }
 
@@ -97,6 +98,14 @@ pub enum ImmutableChange {
     Refuse,
     /// A new campaign is built and switched on, then the old one is switched off.
     Replace,
+}
+
+impl ImmutableChange {
+    /// Whether it is the default, which nobody has to name.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        *self == Self::Refuse
+    }
 }
 
 /// What amber tracking health means for a launch.
