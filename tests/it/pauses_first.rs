@@ -174,37 +174,37 @@ async fn what_switches_off_goes_before_all_other_work() {
 /// A call of a rollback is refused for now, each in turn: in the end nothing is left.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_that_is_cut_short_anywhere_leaves_nothing() {
-    for platform in platform::all() {
-        let name = platform.name();
-        let app = App::start().await;
-        for n in 0.. {
-            let mut plan = plans::only(plans::running_plan(&format!("cut.{n}")), name);
-            plan["plan_id"] = json!(format!("cut-{n}"));
-            app.publish(&plan).await;
-            app.settle_and_warp(5).await;
-            app.fault(
-                json!({ "vendor": name, "method": "*", "status": 429, "body": "", "skip": n, "times": 1 }),
-            )
+    // Mostly waiting: side by side.
+    futures::future::join_all(platform::all().iter().map(|p| cut_short(p.name()))).await;
+}
+
+async fn cut_short(name: &'static str) {
+    let app = App::start().await;
+    for n in 0.. {
+        let mut plan = plans::only(plans::running_plan(&format!("cut.{n}")), name);
+        plan["plan_id"] = json!(format!("cut-{n}"));
+        app.publish(&plan).await;
+        app.settle_and_warp(5).await;
+        app.fault(json!({ "vendor": name, "method": "*", "status": 429, "body": "", "skip": n, "times": 1 }))
             .await;
-            roll_back(&app, &plan).await;
-            app.settle_and_warp(1).await;
-            let answer = app.control(reqwest::Method::GET, "faults", None).await;
-            let struck = answer["faults"][0]["struck"] == json!(1);
-            app.mend().await;
-            // The platform's own word holds the account for a moment.
-            tokio::time::sleep(std::time::Duration::from_millis(if struck { 1_100 } else { 0 })).await;
-            app.settle_and_warp(10).await;
-            let legs = app.legs(&plan).await;
-            assert!(legs.values().all(|s| s == "undone"), "{name}, call {n}: {legs:?}");
-            let left = app.objects(name).await;
-            assert!(
-                left.iter().all(|o| o["kind"] != "campaign"),
-                "{name}, call {n}: {left:?}"
-            );
-            if !struck {
-                assert!(n > 2, "{name}: {n} calls");
-                break;
-            }
+        roll_back(&app, &plan).await;
+        app.settle_and_warp(1).await;
+        let answer = app.control(reqwest::Method::GET, "faults", None).await;
+        let struck = answer["faults"][0]["struck"] == json!(1);
+        app.mend().await;
+        // The platform's own word holds the account for a moment.
+        tokio::time::sleep(std::time::Duration::from_millis(if struck { 1_100 } else { 0 })).await;
+        app.settle_and_warp(10).await;
+        let legs = app.legs(&plan).await;
+        assert!(legs.values().all(|s| s == "undone"), "{name}, call {n}: {legs:?}");
+        let left = app.objects(name).await;
+        assert!(
+            left.iter().all(|o| o["kind"] != "campaign"),
+            "{name}, call {n}: {left:?}"
+        );
+        if !struck {
+            assert!(n > 2, "{name}: {n} calls");
+            return;
         }
     }
 }

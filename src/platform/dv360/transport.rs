@@ -222,7 +222,8 @@ mod tests {
             body: Vec::new(),
         };
         let says = |limit: &str| {
-            let message = format!("Quota exceeded for quota metric 'Requests' and limit '{limit}' of service 'x'.");
+            let message =
+                format!("Quota exceeded for quota metric 'Requests' and limit '{limit}' of service 'x'.");
             json!({ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": message } })
         };
         let throttled = |hints: [Hint; 2]| hints.map(|hint| hint != Hint::Served);
@@ -230,7 +231,11 @@ mod tests {
         assert_eq!(throttled(own), [true, false]);
         let all = hints(&answer(429), Some(&says("Requests per minute")));
         assert_eq!(throttled(all), [true, true]);
-        assert_eq!(throttled(hints(&answer(429), None)), [true, true], "nobody knows whose");
+        assert_eq!(
+            throttled(hints(&answer(429), None)),
+            [true, true],
+            "nobody knows whose"
+        );
         assert_eq!(throttled(hints(&answer(200), None)), [false, false]);
     }
 }

@@ -46,7 +46,10 @@ const fn per(name: &'static str, amount: u32, seconds: u64) -> Allowance {
 
 /// The limits are the app's, whatever the account: those who share a credential share its pace.
 pub(super) fn pace(session: &Session) -> Arc<Pace> {
-    session.outbound.paces.of(NAME, &session.account.credential, &QUOTA)
+    session
+        .outbound
+        .paces
+        .of(NAME, &session.account.credential, &QUOTA)
 }
 
 /// What a call costs.
