@@ -17,6 +17,7 @@ pub mod clocks;
 pub mod commands;
 pub mod control;
 pub mod decide;
+mod facts;
 pub mod ga4;
 pub mod gate;
 pub mod intake;
