@@ -9,6 +9,7 @@ use campaign_execution::bus::consumer::Delivery;
 use campaign_execution::bus::producer::{Outgoing, Publisher};
 use campaign_execution::service::compose::Composer;
 use campaign_execution::store::decide::{Decided, Decision};
+use campaign_execution::store::gate::GateResult;
 use campaign_execution::wire;
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -325,7 +326,8 @@ async fn a_decision_about_an_older_payload_does_not_count_for_the_newer_one() {
     app.settle().await;
     assert_eq!(app.events("execution.approval.dlq").len(), 2);
     assert_eq!(app.effects().await, 0);
-    // The hash of the payload that is there counts.
+    // The hash of the payload that is there counts, also from somebody whose clock is ahead.
+    hashed["at"] = json!(plans::stamp(Duration::seconds(90)));
     let event = app.events("execution.touchpoint").pop().expect("an event");
     hashed["payload_hash"] = event.data["payload_hash"].clone();
     say(&app, &hashed).await;
@@ -466,6 +468,38 @@ async fn a_question_that_the_policy_no_longer_asks_is_taken_back() {
         said(&[("opened", "", ""), ("resolved", "not_needed", "service")])
     );
     assert_eq!(app.legs(&two).await["meta/prospecting"], "scheduled");
+    assert_eq!(open(&app).await, 0);
+}
+
+/// The gate was being asked when the word came: what it finds does not know of it, and is void.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_the_gate_that_began_before_the_decision_is_void() {
+    let app = careful().await;
+    let plan = plan("late.1");
+    app.publish(&plan).await;
+    app.settle().await;
+    app.warp().await;
+    let lease = std::time::Duration::from_secs(120);
+    let leased = app.wiring.store.lease_gates(10, lease).await.expect("leased");
+    decide(&app, &at_the_keyboard(&app, &plan, true, "ann")).await;
+    let still_waits = GateResult::Closed {
+        blocked: false,
+        again_in: lease,
+        messages: vec![],
+        ask: Some("approve it".to_owned()),
+    };
+    let now = app.wiring.clock.stamp();
+    let store = &app.wiring.store;
+    let recorded = store
+        .record_gate(&Composer, &leased[0], &[], still_waits, &now)
+        .await;
+    assert!(!recorded.expect("a look"), "void");
+    app.settle().await;
+    assert_eq!(
+        app.legs(&plan).await["meta/prospecting"],
+        "scheduled",
+        "asked again at once"
+    );
     assert_eq!(open(&app).await, 0);
 }
 
