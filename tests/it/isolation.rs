@@ -107,6 +107,17 @@ async fn turn(app: &App) {
     tokio::time::sleep(Duration::from_millis(10)).await;
 }
 
+/// Makes due what waits for a time. Unlike `App::warp` it leaves alone what a worker holds.
+async fn hurry(app: &App) {
+    for statement in [
+        "UPDATE command SET not_before = clock_timestamp() WHERE state = 'queued' AND not_before > clock_timestamp()
+           AND coalesce(lease_until < clock_timestamp(), true)",
+        "UPDATE execution_manifest SET unknown_until = clock_timestamp() WHERE unknown_until > clock_timestamp()",
+    ] {
+        app.sql(statement).await;
+    }
+}
+
 /// Publishes plans; how long until all campaigns of one platform are said to be live.
 async fn until_live(app: &App, plans: &[Value], platform: &str) -> Duration {
     let began = Instant::now();
@@ -151,7 +162,7 @@ async fn three_of_four_break_down_and_the_fourth_is_not_slowed() {
         let all = |n: usize| platform::all().iter().map(|p| (p.name().to_owned(), n)).collect();
         let wanted: BTreeMap<String, usize> = all(plans.len());
         while live(&app, &plans) != wanted {
-            app.warp().await;
+            hurry(&app).await;
             for _ in 0..20 {
                 turn(&app).await;
             }

@@ -8,7 +8,7 @@ pub fn particulars() -> Particulars {
     Particulars {
         floor: json!({ "accounts": { "tiktok/7001": { "minimum_daily_budget": "9000.00" } } }),
         before_the_budget: &[],
-        throttle: (json!({ "error": "40100" }), Duration::from_secs(60)),
+        throttle: (json!({ "error": "40100" }), Duration::from_secs(5)),
         refusal_in_200: json!({ "code": 40002, "message": "Invalid parameter", "request_id": "1", "data": {} }),
         writes: &[
             "campaign.create",
