@@ -93,7 +93,9 @@ impl Workers {
 fn live(app: &App, plans: &[Value]) -> BTreeMap<String, usize> {
     let mut count = BTreeMap::new();
     let ours = |e: &Value| plans.iter().any(|p| p["plan_id"] == e["plan_id"]);
-    for event in app.events("campaign.live").iter().filter(|e| ours(&e.data)) {
+    // A platform whose flights cannot begin today says `scheduled` of its campaigns.
+    let said = ["campaign.live", "campaign.scheduled"].map(|topic| app.events(topic));
+    for event in said.iter().flatten().filter(|e| ours(&e.data)) {
         let platform = event.data["platform"].as_str().expect("a platform").to_owned();
         *count.entry(platform).or_default() += 1;
     }
