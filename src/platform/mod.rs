@@ -82,6 +82,25 @@ pub struct Session {
 }
 
 impl Session {
+    /// The means to call an account, where `base_urls` (by platform id) say or else at the vendor's own address, each call as
+    /// long as the platform takes at the most.
+    #[must_use]
+    pub fn of(
+        outbound: &Outbound,
+        base_urls: &BTreeMap<String, Arc<str>>,
+        platform: &dyn Platform,
+        account: &Account,
+    ) -> Self {
+        let base_url = base_urls.get(platform.name()).cloned();
+        let traits = platform.traits();
+        Self {
+            outbound: outbound.clone(),
+            base_url: base_url.unwrap_or_else(|| traits.base_url.into()),
+            account: account.clone(),
+            deadline: traits.deadline,
+        }
+    }
+
     /// How fast the account may be called: see `outbound::pace`.
     #[must_use]
     pub fn pace(&self, platform: &str, quota: &'static Quota) -> Arc<Pace> {

@@ -69,16 +69,8 @@ impl Clocks {
     async fn look(&self, watched: &Watched) -> Option<Reading> {
         let name = watched.spec.key.platform.as_str();
         let platform = platform::by_name(name)?;
-        let session = Session {
-            outbound: self.outbound.clone(),
-            base_url: self
-                .base_urls
-                .get(name)
-                .cloned()
-                .unwrap_or_else(|| platform.traits().base_url.into()),
-            account: watched.tenant.accounts.get(name)?.clone(),
-            deadline: platform.traits().deadline,
-        };
+        let account = watched.tenant.accounts.get(name)?;
+        let session = Session::of(&self.outbound, &self.base_urls, platform.as_ref(), account);
         match platform.read(&session, &watched.manifest).await {
             Ok(reading) => Some(reading),
             Err(error) => {

@@ -211,13 +211,7 @@ impl Drift {
                 first.account_id, account.account_id
             )));
         }
-        let base_url = self.base_urls.get(name).cloned();
-        let session = Session {
-            outbound: self.outbound.clone(),
-            base_url: base_url.unwrap_or_else(|| platform.traits().base_url.into()),
-            account,
-            deadline: platform.traits().deadline,
-        };
+        let session = Session::of(&self.outbound, &self.base_urls, platform.as_ref(), &account);
         let readings = match platform.read_all(&session, &manifests).await {
             Ok(readings) => readings,
             Err(CallError::Refused(error)) => return Ok(silent(error.message)),

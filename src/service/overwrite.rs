@@ -84,13 +84,7 @@ impl Overwriting {
         let Some(account) = tenant.and_then(|t| t.accounts.get(platform.name()).cloned()) else {
             return cannot("the tenant has no account there".to_owned());
         };
-        let base_url = self.base_urls.get(platform.name()).cloned();
-        let session = Session {
-            outbound: self.outbound.clone(),
-            base_url: base_url.unwrap_or_else(|| platform.traits().base_url.into()),
-            account,
-            deadline: platform.traits().deadline,
-        };
+        let session = Session::of(&self.outbound, &self.base_urls, platform.as_ref(), &account);
         let facts = match platform.probe(&session).await {
             Ok(facts) => facts,
             Err(error) => return cannot(error.to_string()),

@@ -221,14 +221,9 @@ impl Foresight {
 
     async fn session(&self, platform: &dyn Platform, manifest: &Manifest) -> Option<Session> {
         let tenant = self.store.tenant(manifest.leg.tenant_id.as_str()).await.ok()??;
-        let account = tenant.accounts.get(platform.name())?.clone();
-        let base_url = self.base_urls.get(platform.name()).cloned();
-        (account.account_id == manifest.account_id).then(|| Session {
-            outbound: self.outbound.clone(),
-            base_url: base_url.unwrap_or_else(|| platform.traits().base_url.into()),
-            account,
-            deadline: platform.traits().deadline,
-        })
+        let account = tenant.accounts.get(platform.name())?;
+        (account.account_id == manifest.account_id)
+            .then(|| Session::of(&self.outbound, &self.base_urls, platform, account))
     }
 }
 

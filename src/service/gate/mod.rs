@@ -271,13 +271,7 @@ impl Gatekeeper {
 
     /// The means to call an account of the tenant.
     fn session(&self, platform: &dyn Platform, account: &Account) -> Session {
-        let base_url = self.config.base_urls.get(platform.name()).cloned();
-        Session {
-            outbound: self.outbound.clone(),
-            base_url: base_url.unwrap_or_else(|| platform.traits().base_url.into()),
-            account: account.clone(),
-            deadline: platform.traits().deadline,
-        }
+        Session::of(&self.outbound, &self.config.base_urls, platform, account)
     }
 }
 
