@@ -2,7 +2,7 @@
 //! Counted on the platforms' side: what did not change is not touched.
 
 use crate::support::app::App;
-use crate::support::plans;
+use crate::support::{hand, plans};
 use campaign_execution::platform;
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -469,23 +469,7 @@ async fn drift_is_seen_and_what_was_removed_by_hand_is_made_again_when_asked() {
     let (code, text) = command(&app, &["drift", "drift.1"]).await;
     assert_eq!(code, 0, "{text}");
     let id = campaigns(&app, "meta").await[0].0.clone();
-    let by_hand = |form: &'static str| {
-        let request = app
-            .wiring
-            .outbound
-            .http
-            .post(format!("{}/meta/v26.0/{id}", app.url))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(format!("{form}&access_token=sandbox-meta-token"));
-        async {
-            app.wiring
-                .outbound
-                .send(request, std::time::Duration::from_secs(5))
-                .await
-                .expect("an answer")
-        }
-    };
-    assert_eq!(by_hand("name=Mine&status=PAUSED").await.status, 200);
+    hand::on_meta(&app, &id, "name=Mine&status=PAUSED").await;
     let (code, text) = command(&app, &["drift", "drift.1"]).await;
     assert_eq!(code, 5, "{text}");
     assert!(text.contains("platform says \"Mine\""), "{text}");
@@ -493,7 +477,7 @@ async fn drift_is_seen_and_what_was_removed_by_hand_is_made_again_when_asked() {
         text.contains("manifest says active, platform says paused"),
         "{text}"
     );
-    assert_eq!(by_hand("status=DELETED").await.status, 200);
+    hand::on_meta(&app, &id, "status=DELETED").await;
     let (code, text) = command(&app, &["drift", "drift.1", "--json"]).await;
     assert_eq!(code, 5, "{text}");
     let seen: Value = serde_json::from_str(&text).expect("JSON");

@@ -6,7 +6,7 @@ use crate::support::app::App;
 use crate::support::command::run_with;
 use crate::support::plans;
 use crate::support::receiver::Receiver;
-use crate::support::time::{control, counter, pass, refused, start, states, tick, view, with_receivers};
+use crate::support::time::{control, counter, pass, refused, start, states, tick, with_receivers};
 use campaign_execution::service::compose::Composer;
 use campaign_execution::store::pause::Switch;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn a_deadline_is_warned_of_at_three_quarters_and_broken_once_at_the_limit(
     pass(&app, 2).await;
     assert_eq!(tick(&wiring).await, 1);
     assert_eq!(tick(&wiring).await, 0, "warned once");
-    assert_eq!(view(&app, &plan).await.deadline.state, "warned");
+    assert_eq!(app.execution(&plan).await.deadline.state, "warned");
     assert_eq!(counter(&wiring, "deadline_warnings_total").await, 1);
     app.pump().await;
     assert_eq!(
@@ -55,7 +55,7 @@ async fn a_deadline_is_warned_of_at_three_quarters_and_broken_once_at_the_limit(
         "what holds it up: {data}"
     );
     assert_eq!(counter(&wiring, "deadline_breaches_total").await, 1);
-    assert_eq!(view(&app, &plan).await.deadline.state, "breached");
+    assert_eq!(app.execution(&plan).await.deadline.state, "breached");
 
     let (a, b) = (wiring.alerts(), other.alerts());
     let (a, b) = tokio::join!(a.step(), b.step());
@@ -106,7 +106,7 @@ async fn what_is_done_in_time_fires_nothing_and_what_ends_late_is_told() {
     assert_eq!(app.number(running).await, 0, "nothing runs on");
     pass(&app, 6000).await;
     assert_eq!(tick(&wiring).await, 0);
-    assert_eq!(view(&app, &plan).await.deadline.state, "met");
+    assert_eq!(app.execution(&plan).await.deadline.state, "met");
 
     // Nobody looked while it was late: its end does not hide that.
     let mut late = plans::plan("time.2");
@@ -119,7 +119,7 @@ async fn what_is_done_in_time_fires_nothing_and_what_ends_late_is_told() {
     app.world(json!({ "ga4": "green" })).await;
     app.warp().await;
     app.settle_and_warp(5).await;
-    assert_eq!(view(&app, &late).await.settled.as_deref(), Some("completed"));
+    assert_eq!(app.execution(&late).await.settled.as_deref(), Some("completed"));
     assert_eq!(tick(&wiring).await, 1);
     app.pump().await;
     assert_eq!(app.events("execution.escalated").len(), 1);
@@ -153,7 +153,7 @@ async fn an_approval_counts_from_when_it_was_given_unless_it_is_a_day_old() {
         plan["plan_id"] = json!(version);
         plan["approved_at"] = json!(plans::stamp(chrono::Duration::hours(hours)));
         app.publish(&plan).await;
-        let seen = view(&app, &plan).await.deadline;
+        let seen = app.execution(&plan).await.deadline;
         assert_eq!(seen.worked_s / 3600, worked, "{version}");
     }
     // An amendment is another approval.
@@ -162,12 +162,12 @@ async fn an_approval_counts_from_when_it_was_given_unless_it_is_a_day_old() {
     amended["approved_at"] = json!(plans::stamp(chrono::Duration::minutes(-30)));
     amended["campaigns"][0]["budget"]["amount"] = json!("260.00");
     app.publish(&amended).await;
-    assert_eq!(view(&app, &amended).await.deadline.worked_s / 60, 30);
+    assert_eq!(app.execution(&amended).await.deadline.worked_s / 60, 30);
     for action in ["resume", "cancel"] {
         control(&app, &amended, action).await;
     }
     pass(&app, 600).await;
-    assert_eq!(view(&app, &amended).await.deadline.state, "stopped");
+    assert_eq!(app.execution(&amended).await.deadline.state, "stopped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +185,7 @@ async fn waiting_for_people_a_review_or_the_end_of_a_pause_moves_the_deadline() 
     app.settle().await;
     pass(&app, 500).await;
     assert_eq!(tick(&wiring).await, 1);
-    let seen = view(&app, &plan).await.deadline;
+    let seen = app.execution(&plan).await.deadline;
     assert_eq!((seen.state, seen.waiting), ("running", true));
     assert_eq!((seen.waited.people_s / 60, seen.worked_s / 60), (500, 0));
     let left = app
@@ -226,7 +226,7 @@ async fn waiting_for_people_a_review_or_the_end_of_a_pause_moves_the_deadline() 
         .unpause(&Composer, &switch("over"))
         .await
         .expect("lifted");
-    let waited = view(&app, &plan).await.deadline.waited;
+    let waited = app.execution(&plan).await.deadline.waited;
     assert_eq!(
         [waited.people_s / 60, waited.paused_s / 60, waited.total_s / 60],
         [600, 100, 600]
@@ -236,14 +236,14 @@ async fn waiting_for_people_a_review_or_the_end_of_a_pause_moves_the_deadline() 
     pass(&app, 200).await;
     assert_eq!(tick(&wiring).await, 1);
     assert_eq!(
-        view(&app, &plan).await.deadline.state,
+        app.execution(&plan).await.deadline.state,
         "warned",
         "now it is our time"
     );
     app.settle_and_warp(5).await;
     app.world(json!({ "review_pending": [] })).await;
     app.settle_and_warp(8).await;
-    let seen = view(&app, &plan).await;
+    let seen = app.execution(&plan).await;
     assert_eq!(seen.deadline.state, "met", "{seen:?}");
     app.pump().await;
     assert_eq!(app.events("execution.escalated").len(), 0);
@@ -263,11 +263,11 @@ async fn a_platforms_review_is_taken_off_while_it_runs_and_when_it_is_over() {
     assert_eq!(app.legs(&plan).await["meta/prospecting"], "activating");
     pass(&app, 300).await;
     assert_eq!(tick(&wiring).await, 1);
-    let seen = view(&app, &plan).await.deadline;
+    let seen = app.execution(&plan).await.deadline;
     assert_eq!((seen.state, seen.waited.review_s / 60), ("running", 300));
     app.world(json!({ "review_pending": [] })).await;
     app.settle_and_warp(5).await;
-    let seen = view(&app, &plan).await.deadline;
+    let seen = app.execution(&plan).await.deadline;
     assert_eq!(
         (seen.state, seen.waited.review_s / 60, seen.waiting),
         ("met", 300, false)
@@ -305,7 +305,7 @@ async fn a_failure_is_escalated_within_the_hour_and_a_later_one_again() {
 
     // A retry that fails again is another failure; one that works ends it.
     control(&app, &plan, "retry").await;
-    assert!(view(&app, &plan).await.trouble.is_none(), "it is being tried");
+    assert!(app.execution(&plan).await.trouble.is_none(), "it is being tried");
     app.settle_and_warp(5).await;
     pass(&app, 16).await;
     assert_eq!(tick(&wiring).await, 1);
@@ -319,7 +319,7 @@ async fn a_failure_is_escalated_within_the_hour_and_a_later_one_again() {
     assert_eq!(app.legs(&plan).await["meta/prospecting"], "scheduled");
     pass(&app, 600).await;
     assert_eq!(tick(&wiring).await, 0);
-    let seen = view(&app, &plan).await;
+    let seen = app.execution(&plan).await;
     assert!(seen.trouble.is_none());
     assert_eq!(seen.deadline.state, "met");
 }
@@ -329,7 +329,7 @@ async fn what_is_mended_or_rolled_back_in_time_is_not_escalated() {
     let receiver = Receiver::start().await;
     let (app, wiring, _) = start(&receiver).await;
     let plan = refused(&app, "back.1").await;
-    assert!(view(&app, &plan).await.trouble.is_some());
+    assert!(app.execution(&plan).await.trouble.is_some());
     control(&app, &plan, "rollback").await;
     app.settle_and_warp(5).await;
     assert_eq!(app.events("execution.rolled_back").len(), 1);
@@ -337,7 +337,7 @@ async fn what_is_mended_or_rolled_back_in_time_is_not_escalated() {
     assert_eq!(tick(&wiring).await, 0);
     app.pump().await;
     assert_eq!(app.events("execution.escalated").len(), 0);
-    assert_eq!(view(&app, &plan).await.deadline.state, "stopped");
+    assert_eq!(app.execution(&plan).await.deadline.state, "stopped");
     assert_eq!(
         app.number("SELECT count(*) FROM clock WHERE due_at IS NOT NULL")
             .await,
@@ -355,7 +355,7 @@ async fn an_atomic_launch_that_went_back_is_escalated() {
         .await;
     app.publish(&plan).await;
     app.settle_and_warp(10).await;
-    assert_eq!(view(&app, &plan).await.settled.as_deref(), Some("failed_back"));
+    assert_eq!(app.execution(&plan).await.settled.as_deref(), Some("failed_back"));
     pass(&app, 16).await;
     assert_eq!(tick(&wiring).await, 1);
     app.pump().await;
@@ -394,8 +394,8 @@ async fn a_payers_trouble_goes_to_the_agency_and_to_nobody_else() {
         .await;
     app.warp().await;
     app.settle_and_warp(5).await;
-    assert_eq!(view(&app, &gated).await.settled.as_deref(), Some("completed"));
-    assert!(view(&app, &gated).await.trouble.is_none());
+    assert_eq!(app.execution(&gated).await.settled.as_deref(), Some("completed"));
+    assert!(app.execution(&gated).await.trouble.is_none());
 
     // Found while it is built, beside another leg's failure: each route hears of its own alone.
     let mut plan = plans::plan("two.1");

@@ -47,14 +47,8 @@ async fn again(app: &App) {
 
 /// What of a verdict's story is kept for `explain`: `check outcome reason`.
 async fn kept(app: &App, plan: &Value) -> Vec<String> {
-    let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
-    let found = app
-        .wiring
-        .store
-        .executions(tenant, version, 1)
-        .await
-        .expect("executions");
-    let checks = app.wiring.store.gate_checks(found[0].id).await.expect("checks");
+    let execution = app.execution(plan).await;
+    let checks = app.wiring.store.gate_checks(execution.id).await.expect("checks");
     checks
         .into_iter()
         .map(|c| format!("{} {} {}", c.check, c.outcome.as_str(), c.reason))

@@ -1,7 +1,7 @@
 //! The kill switch: what is on goes off, nothing new is sent, and the end of the pause restores exactly what it found.
 
 use crate::support::app::App;
-use crate::support::plans;
+use crate::support::{hand, plans};
 use campaign_execution::platform;
 use campaign_execution::service::compose::Composer;
 use campaign_execution::store::pause::{Switch, Switched};
@@ -140,18 +140,7 @@ async fn what_somebody_paused_by_hand_stays_paused() {
     let meta = app.objects("meta").await;
     let campaign = meta.iter().find(|o| o["kind"] == "campaign").expect("a campaign");
     let id = campaign["id"].as_str().expect("an id");
-    let by_hand = app
-        .wiring
-        .outbound
-        .http
-        .post(format!("{}/meta/v26.0/{id}", app.url))
-        .form(&[("status", "PAUSED"), ("access_token", "sandbox-meta-token")]);
-    let answer = app
-        .wiring
-        .outbound
-        .send(by_hand, std::time::Duration::from_secs(5))
-        .await;
-    assert_eq!(answer.expect("an answer").status, 200);
+    hand::on_meta(&app, id, "status=PAUSED").await;
     assert_eq!(count_on(&app).await, every() - 1);
     pause(&app).await;
     app.settle().await;

@@ -211,7 +211,7 @@ async fn of_two_people_at_once_one_is_the_second() {
         match (&ann, with_a_refusal) {
             // A refusal counts after an approval too, until the gate is open.
             (Decided::Recorded { .. }, true) => {
-                let gate = gate_of(&app, &plan).await;
+                let gate = app.execution(&plan).await.gate;
                 assert_eq!(launched, gate == "open", "{round}: {gate}");
                 assert!(gate == "open" || gate == "cancelled", "{round}: {gate}");
             }
@@ -226,17 +226,6 @@ async fn of_two_people_at_once_one_is_the_second() {
     }
     app.assert_no_duplicates().await;
     app.assert_audit_whole().await;
-}
-
-async fn gate_of(app: &App, plan: &Value) -> String {
-    let version = plan["plan_version"].as_str();
-    let found = app
-        .wiring
-        .store
-        .executions(None, version, 1)
-        .await
-        .expect("executions");
-    found[0].gate.clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,19 +82,6 @@ fn with_objective(plan: &Value, minutes: i64, objective: &str) -> Value {
     })
 }
 
-async fn legs(app: &App, plan: &Value) -> Vec<LegView> {
-    let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
-    let store = &app.wiring.store;
-    let found = store.executions(tenant, version, 1).await.expect("executions");
-    store.legs(found[0].id, 100).await.expect("legs")
-}
-
-async fn settled(app: &App, plan: &Value) -> Option<String> {
-    let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
-    let found = app.wiring.store.executions(tenant, version, 1).await;
-    found.expect("executions")[0].settled.clone()
-}
-
 /// Every id that the platform gave to what a leg is made of, the last part of a resource name.
 fn ids(leg: &LegView) -> Vec<String> {
     let manifest = leg.manifest.as_ref().expect("a manifest");
@@ -158,13 +145,20 @@ async fn a_changed_objective_is_a_new_campaign_and_the_old_one_goes_off_after_it
         );
 
         let (before, since) = (app.effects().await, last_call(&app).await);
-        let (live, calls) = (app.events("campaign.live").len(), made(&legs(&app, &plan).await));
+        let (live, calls) = (
+            app.events("campaign.live").len(),
+            made(&app.leg_views(&plan).await),
+        );
         app.publish(&other).await;
         app.settle_and_warp(8).await;
         let now = app.legs(&plan).await;
         assert_eq!(now[&leg], "live", "{name}: {now:?}");
         assert_eq!(now[&format!("{leg}.replaced-1")], "retired", "{name}: {now:?}");
-        assert_eq!(settled(&app, &plan).await.as_deref(), Some("completed"), "{name}");
+        assert_eq!(
+            app.execution(&plan).await.settled.as_deref(),
+            Some("completed"),
+            "{name}"
+        );
 
         let two = campaigns(&app, name).await;
         assert_eq!(two.len(), 2, "{name}: {two:?}");
@@ -179,7 +173,7 @@ async fn a_changed_objective_is_a_new_campaign_and_the_old_one_goes_off_after_it
         assert!(on(&new.2), "{name}: {new:?}");
 
         // Each call is one of the two legs', and the old one's come after the last of the new one's.
-        let views = legs(&app, &plan).await;
+        let views = app.leg_views(&plan).await;
         assert_eq!(views.len(), 2);
         assert_eq!(app.effects().await - before, made(&views) - calls, "{name}");
         assert_eq!(views[1].replaced_by.as_deref(), leg.split('/').nth(1));
@@ -224,14 +218,8 @@ async fn nothing_more(app: &App, plan: &Value, other: &Value) {
     app.publish(&amended(other, 9, |_| ())).await;
     app.settle_and_warp(4).await;
     assert_eq!(app.effects().await, quiet, "{}", plan["plan_version"]);
-    let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
-    let found = app
-        .wiring
-        .store
-        .executions(tenant, version, 1)
-        .await
-        .expect("one");
-    let looked = app.wiring.drift().look(found[0].id).await.expect("a look");
+    let execution = app.execution(plan).await;
+    let looked = app.wiring.drift().look(execution.id).await.expect("a look");
     assert_eq!(looked.len(), 2);
     assert!(looked.iter().all(|l| l.told == Told::Same), "{looked:?}");
     let (code, text) = preview(app, other).await;
@@ -269,7 +257,7 @@ async fn a_replacement_that_is_refused_leaves_the_old_one_on_and_retry_goes_on()
         assert_eq!(now[&leg], "unamended", "{name}: {now:?}");
         assert_eq!(now[&format!("{leg}.replaced-1")], "outgoing", "{name}");
         assert_eq!(
-            settled(&app, &plan).await.as_deref(),
+            app.execution(&plan).await.settled.as_deref(),
             Some("marked_partial"),
             "{name}"
         );
@@ -285,7 +273,11 @@ async fn a_replacement_that_is_refused_leaves_the_old_one_on_and_retry_goes_on()
         assert_eq!(now[&leg], "live", "{name}: {now:?}");
         assert_eq!(now[&format!("{leg}.replaced-1")], "retired", "{name}");
         assert_eq!(how_many_on(&app, name).await, 1, "{name}");
-        assert_eq!(settled(&app, &plan).await.as_deref(), Some("completed"), "{name}");
+        assert_eq!(
+            app.execution(&plan).await.settled.as_deref(),
+            Some("completed"),
+            "{name}"
+        );
         rolled_back(&app, &plan, name).await;
     }
     app.assert_no_duplicates().await;

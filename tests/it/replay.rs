@@ -3,8 +3,8 @@
 
 use crate::support::app::App;
 use crate::support::command::run;
-use crate::support::plans;
 use crate::support::process::{Service, make_topics, publish, rewind, wait_for};
+use crate::support::{hand, plans};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -14,19 +14,6 @@ async fn campaigns(app: &App) -> Vec<String> {
     campaigns
         .map(|o| o["id"].as_str().expect("an id").to_owned())
         .collect()
-}
-
-/// Somebody at the platform's own screens.
-async fn by_hand(app: &App, id: &str, form: &str) {
-    let request = app
-        .wiring
-        .outbound
-        .http
-        .post(format!("{}/meta/v26.0/{id}", app.url))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("{form}&access_token=sandbox-meta-token"));
-    let answer = app.wiring.outbound.send(request, Duration::from_secs(5)).await;
-    assert_eq!(answer.expect("an answer").status, 200, "{form}");
 }
 
 fn touchpoints(app: &App) -> Vec<(String, String)> {
@@ -62,7 +49,7 @@ async fn a_message_that_comes_again_has_the_platforms_looked_at_once_and_changes
     assert_eq!(app.sql(soon).await, 1, "but then");
     // Somebody renames it; a platform that does not answer says nothing about it.
     let id = campaigns(&app).await.remove(0);
-    by_hand(&app, &id, "name=Mine").await;
+    hand::on_meta(&app, &id, "name=Mine").await;
     app.fault(json!({ "vendor": "meta", "status": 503, "body": "" }))
         .await;
     assert_eq!(checks.step().await.expect("a look"), 1);
@@ -85,7 +72,7 @@ async fn a_message_that_comes_again_has_the_platforms_looked_at_once_and_changes
     assert_eq!(touchpoints(&app).len(), 1);
     let name =
         run(&app, &["status", "again.1", "--json"]).json()["legs"][0]["manifest"]["campaign_name"].clone();
-    by_hand(&app, &id, &format!("name={}", name.as_str().expect("a name"))).await;
+    hand::on_meta(&app, &id, &format!("name={}", name.as_str().expect("a name"))).await;
     app.sql(soon).await;
     checks.step().await.expect("a look");
     app.settle().await;
@@ -127,7 +114,7 @@ async fn a_consumer_group_set_back_finds_what_was_removed_and_a_person_has_it_ma
         .find(|o| o["key"] == "campaign")
         .expect("a campaign");
     let id = campaign["remote_id"].as_str().expect("an id");
-    by_hand(&app, id, "status=DELETED").await;
+    hand::on_meta(&app, id, "status=DELETED").await;
     let quiet = app.effects().await;
 
     rewind(&app, "campaign-execution-intake", "plan.approved");
@@ -171,7 +158,7 @@ async fn a_consumer_group_set_back_finds_what_was_removed_and_a_person_has_it_ma
 
     // The same through the message at its place, with the real command.
     let place = offset_of(&app, "back.2").await;
-    by_hand(&app, &before_of(&app, "back.2"), "status=DELETED").await;
+    hand::on_meta(&app, &before_of(&app, "back.2"), "status=DELETED").await;
     let quiet = app.effects().await;
     let at = [
         "--topic",

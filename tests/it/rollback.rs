@@ -2,7 +2,7 @@
 
 use crate::support::app::App;
 use crate::support::command::run;
-use crate::support::plans;
+use crate::support::{hand, plans};
 use campaign_execution::platform;
 use serde_json::{Value, json};
 
@@ -136,19 +136,7 @@ async fn what_somebody_changed_there_and_what_comes_back_is_shown_too() {
         .as_str()
         .expect("an id")
         .to_owned();
-    let request = app
-        .wiring
-        .outbound
-        .http
-        .post(format!("{}/meta/v26.0/{id}", app.url))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body("name=Mine&access_token=sandbox-meta-token");
-    let answer = app
-        .wiring
-        .outbound
-        .send(request, std::time::Duration::from_secs(5))
-        .await;
-    assert_eq!(answer.expect("an answer").status, 200);
+    hand::on_meta(&app, &id, "name=Mine").await;
     let shown = run(&app, &["rollback", "line.2", "--dry-run"]).ok().out;
     assert!(shown.contains("then given back to line.1"), "{shown}");
     assert!(

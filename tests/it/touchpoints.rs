@@ -5,7 +5,6 @@ use crate::support::plans;
 use crate::support::shelf::{Shelf, Shelved};
 use campaign_execution::clock::{Clock, SystemClock};
 use campaign_execution::platform;
-use campaign_execution::store::views::LegView;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,17 +25,6 @@ async fn control(app: &App, plan: &Value, action: &str) {
         "action": action, "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "a test" });
     app.deliver("execution.control", control.to_string().into_bytes())
         .await;
-}
-
-async fn legs(app: &App, plan: &Value) -> Vec<LegView> {
-    let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
-    let found = app
-        .wiring
-        .store
-        .executions(tenant, version, 1)
-        .await
-        .expect("executions");
-    app.wiring.store.legs(found[0].id, 100).await.expect("legs")
 }
 
 /// The touchpoints that people see: kind and resolution.
@@ -129,7 +117,7 @@ async fn a_leg_that_finds_its_asset_gone_waits_for_it_and_does_not_fail() {
         }
         control(&app, &plan, "resume").await;
         app.settle().await;
-        let leg = &legs(&app, &plan).await[0];
+        let leg = &app.leg_views(&plan).await[0];
         assert_eq!(leg.state, "building", "{what}");
         let waiting = leg.waiting.as_ref().expect("a command");
         assert_eq!(
@@ -153,7 +141,7 @@ async fn a_leg_that_finds_its_asset_gone_waits_for_it_and_does_not_fail() {
             ["opened", "resolved"]
         );
         assert_eq!(seen(&app).await[0].1.as_deref(), Some("appeared"));
-        let uploads = &legs(&app, &plan).await[0].uploads;
+        let uploads = &app.leg_views(&plan).await[0].uploads;
         assert_eq!((uploads.len(), uploads[0].state.as_str()), (1, "ready"));
         assert_eq!(shelf.lock().expect("the shelf").count(), 1);
         app.assert_audit_whole().await;
@@ -203,7 +191,7 @@ async fn a_disapproval_asks_a_person_and_a_retry_that_gets_through_resolves_it()
         plan["plan_id"] = json!("policy-1");
         app.publish(&plan).await;
         app.settle_and_warp(8).await;
-        let leg = legs(&app, &plan).await.remove(0);
+        let leg = app.leg_views(&plan).await.remove(0);
         assert_eq!(leg.state, "failed", "{name}");
         let error = leg.error.expect("an error");
         assert_eq!(error.class.as_str(), "policy", "{name}: {error:?}");
@@ -245,7 +233,7 @@ async fn a_review_is_waited_for_on_a_clock_of_its_own() {
             app.warp().await;
         }
         app.settle().await;
-        let leg = legs(&app, &plan).await.remove(0);
+        let leg = app.leg_views(&plan).await.remove(0);
         assert_eq!(leg.state, "activating", "{name}");
         let waiting = leg.waiting.expect("a command");
         assert_eq!(waiting.waiting_for.as_deref(), Some("review"), "{name}");
@@ -264,7 +252,7 @@ async fn a_review_is_waited_for_on_a_clock_of_its_own() {
         app.world(json!({ "review_pending": [] })).await;
         app.settle_and_warp(5).await;
         assert_eq!(app.events("campaign.live").len(), 1, "{name}");
-        let review = legs(&app, &plan).await.remove(0).review.expect("a review");
+        let review = app.leg_views(&plan).await.remove(0).review.expect("a review");
         assert_eq!((review.since, review.waited_s / 60), (None, 120), "{name}");
     }
 }
@@ -306,7 +294,7 @@ async fn a_flight_goes_live_when_its_start_passes_and_the_platform_says_it_can_s
     );
     app.settle().await;
     for plan in &published {
-        for leg in legs(&app, plan).await {
+        for leg in app.leg_views(plan).await {
             assert_eq!(leg.state, "scheduled", "{}: still in review", leg.platform);
             assert!(leg.review.expect("a review").since.is_some(), "{}", leg.platform);
         }
@@ -319,7 +307,7 @@ async fn a_flight_goes_live_when_its_start_passes_and_the_platform_says_it_can_s
     clocks.step().await.expect("a look");
     app.settle().await;
     for (plan, state) in published.iter().zip(["live", "failed"]) {
-        for leg in legs(&app, plan).await {
+        for leg in app.leg_views(plan).await {
             assert_eq!(leg.state, state, "{}", leg.platform);
             assert!(leg.review.is_none_or(|r| r.since.is_none()), "the review is over");
         }
@@ -355,7 +343,7 @@ async fn one_disapproved_ad_asks_a_person_and_keeps_the_campaign_from_nothing() 
             .await;
         app.publish(&plan).await;
         app.settle_and_warp(8).await;
-        assert_eq!(legs(&app, &plan).await.remove(0).state, "live", "{name}");
+        assert_eq!(app.leg_views(&plan).await.remove(0).state, "live", "{name}");
         let events = told(&app, &plan, "policy_disapproval");
         assert_eq!(states(&events), ["opened"], "{name}: once");
         assert_eq!(app.events("campaign.live").len(), 1, "{name}");
@@ -392,7 +380,7 @@ async fn a_disapproval_is_found_before_the_start() {
         let plan = plans::only(plans::plan("early.1"), name);
         app.publish(&plan).await;
         app.settle().await;
-        assert_eq!(legs(&app, &plan).await.remove(0).state, "scheduled", "{name}");
+        assert_eq!(app.leg_views(&plan).await.remove(0).state, "scheduled", "{name}");
         // Nothing is wrong: it stays as it is, and is asked again later and later, never after the start.
         app.warp().await;
         assert_eq!(clocks.step().await.expect("a look"), 1, "{name}");
@@ -401,7 +389,7 @@ async fn a_disapproval_is_found_before_the_start() {
             0,
             "{name}: not again at once"
         );
-        assert_eq!(legs(&app, &plan).await.remove(0).state, "scheduled", "{name}");
+        assert_eq!(app.leg_views(&plan).await.remove(0).state, "scheduled", "{name}");
         assert_eq!(
             app.events("campaign.live").len(),
             0,
@@ -413,7 +401,7 @@ async fn a_disapproval_is_found_before_the_start() {
         app.warp().await;
         clocks.step().await.expect("a look");
         app.settle().await;
-        assert_eq!(legs(&app, &plan).await.remove(0).state, "failed", "{name}");
+        assert_eq!(app.leg_views(&plan).await.remove(0).state, "failed", "{name}");
         assert_eq!(
             states(&told(&app, &plan, "policy_disapproval")),
             ["opened"],

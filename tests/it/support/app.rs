@@ -11,6 +11,7 @@ use campaign_execution::service::compose::Composer;
 use campaign_execution::service::worker::Worker;
 use campaign_execution::store::decide::Decision;
 use campaign_execution::store::outbox::{Body, Queued};
+use campaign_execution::store::views::{ExecutionView, LegView};
 use campaign_execution::wire::{self, schema};
 use campaign_execution::wiring::Wiring;
 use serde_json::{Value, json};
@@ -357,17 +358,23 @@ impl App {
                 == 0
     }
 
+    /// The execution of a plan version.
+    pub async fn execution(&self, plan: &Value) -> ExecutionView {
+        let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
+        let found = self.wiring.store.executions(tenant, version, 1).await;
+        found.expect("executions").pop().expect("the execution")
+    }
+
+    /// The legs of a plan version, in its order.
+    pub async fn leg_views(&self, plan: &Value) -> Vec<LegView> {
+        let execution = self.execution(plan).await;
+        let legs = self.wiring.store.legs(execution.id, 20_000).await;
+        legs.expect("legs")
+    }
+
     /// The legs of a plan version: `platform/key` → state.
     pub async fn legs(&self, plan: &Value) -> BTreeMap<String, String> {
-        let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
-        let found = self
-            .wiring
-            .store
-            .executions(tenant, version, 1)
-            .await
-            .expect("executions");
-        let execution = found.first().expect("the execution");
-        let legs = self.wiring.store.legs(execution.id, 20_000).await.expect("legs");
+        let legs = self.leg_views(plan).await;
         legs.into_iter()
             .map(|l| (format!("{}/{}", l.platform, l.logical_campaign_key), l.state))
             .collect()

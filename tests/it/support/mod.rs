@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod command;
+pub mod hand;
 pub mod particulars;
 pub mod plans;
 pub mod process;

@@ -8,7 +8,6 @@ use super::receiver::{self, Receiver};
 use campaign_execution::config::Config;
 use campaign_execution::store::Store;
 use campaign_execution::store::alerts::Which;
-use campaign_execution::store::views::ExecutionView;
 use campaign_execution::wiring::Wiring;
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -84,17 +83,6 @@ pub async fn tick(wiring: &Wiring) -> usize {
         .step()
         .await
         .expect("the deadlines are looked at")
-}
-
-pub async fn view(app: &App, plan: &Value) -> ExecutionView {
-    let (tenant, version) = (plan["tenant_id"].as_str(), plan["plan_version"].as_str());
-    let mut found = app
-        .wiring
-        .store
-        .executions(tenant, version, 1)
-        .await
-        .expect("executions");
-    found.remove(0)
 }
 
 pub async fn states(store: &Store) -> Vec<(String, String, i32)> {
