@@ -1,13 +1,14 @@
 //! What the platforms hold beside what the manifest says.
 //!
-//! Legs of one account are read together (`Platform::read_all`), several accounts at the same time; nothing is changed. Must not
+//! Legs of one account are read together (`reading`), several accounts at the same time; nothing is changed. Must not
 //! guess whose change it was: the manifest holds what we applied, so whatever differs was not done by us; who did it is told where
 //! the platform keeps a log of that, without what our own audit log says was us.
 
+use super::reading::{self, Answer, Reader};
 use crate::clock::SharedClock;
 use crate::domain::manifest::{Manifest, ObjectState, Serving};
 use crate::outbound::Outbound;
-use crate::platform::{self, CallError, Change, Platform, Reading, Session};
+use crate::platform::{Change, Platform, Reading, Session};
 use crate::store::views::LegView;
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,16 +18,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Legs read in one go: what the ids of one list may be at the most (TikTok's `campaign_ids`).
-const BATCH: usize = 100;
-/// Goes at the same time.
-const AT_ONCE: usize = 4;
-
 /// How far a platform's clock may be from ours, and its log's time from our audit entry's: a call's deadline is the most.
 const MOMENTS: TimeDelta = TimeDelta::seconds(60);
 
 /// A leg's place, what the platform told of it, and who else changed it.
-type Answer = (usize, Told, Vec<Change>);
+type Placed = (usize, Told, Vec<Change>);
 
 /// Looks at what is there.
 pub struct Drift {
@@ -142,29 +138,29 @@ impl Drift {
     /// [`StoreError`]; a platform that does not answer is no error.
     pub async fn look(&self, execution_id: i64) -> Result<Vec<Looked>, StoreError> {
         let legs = self.store.legs(execution_id, 20_000).await?;
+        let tenant = match legs.first() {
+            Some(leg) => self.store.tenant(leg.spec.key.tenant_id.as_str()).await?,
+            None => None,
+        };
+        let reader = Reader {
+            outbound: &self.outbound,
+            base_urls: &self.base_urls,
+            tenant: tenant.as_ref(),
+        };
         let mut told: Vec<(Told, Vec<Change>)> = legs.iter().map(|_| (Told::NotMade, Vec::new())).collect();
-        let mut accounts: BTreeMap<_, Vec<(usize, &Manifest)>> = BTreeMap::new();
-        for (place, leg) in legs.iter().enumerate() {
+        let made = legs.iter().enumerate().filter_map(|(place, leg)| {
             let made = leg.manifest.as_ref().filter(|m| m.existing().next().is_some());
             // What a newer version has is that version's to compare.
-            if let Some(manifest) = made.filter(|_| leg.state != "superseded") {
-                let account = (
-                    leg.platform.as_str(),
-                    manifest.leg.tenant_id.as_str(),
-                    manifest.account_id.as_str(),
-                );
-                accounts.entry(account).or_default().push((place, manifest));
-            }
-        }
+            made.filter(|_| leg.state != "superseded").map(|m| (place, m))
+        });
+        let batches = reading::batches(made);
         // Named futures in a list: what a closure borrows would keep this from running as a task.
         let mut asking = Vec::new();
-        for ((platform, ..), legs) in &accounts {
-            for batch in legs.chunks(BATCH) {
-                asking.push(self.ask(platform, batch));
-            }
+        for batch in &batches {
+            asking.push(self.ask(&reader, batch));
         }
-        let answers: Vec<Vec<Answer>> = stream::iter(asking)
-            .buffer_unordered(AT_ONCE)
+        let answers: Vec<Vec<Placed>> = stream::iter(asking)
+            .buffer_unordered(reading::AT_ONCE)
             .try_collect()
             .await?;
         for (place, answer, changes) in answers.into_iter().flatten() {
@@ -183,51 +179,39 @@ impl Drift {
             told,
             changes,
         };
-        drop(accounts);
+        drop(batches);
         Ok(legs.into_iter().zip(told).map(one).collect())
     }
 
     /// What the platform tells of legs of one account.
-    async fn ask(&self, name: &str, batch: &[(usize, &Manifest)]) -> Result<Vec<Answer>, StoreError> {
-        let silent = |why: String| {
-            let all = batch.iter();
-            all.map(|(place, _)| (*place, Told::Silent { why: why.clone() }, Vec::new()))
-                .collect()
+    async fn ask(
+        &self,
+        reader: &Reader<'_>,
+        batch: &[(usize, &Manifest)],
+    ) -> Result<Vec<Placed>, StoreError> {
+        let Answer {
+            platform,
+            session,
+            readings,
+        } = match reader.read(batch).await {
+            Ok(answer) => answer,
+            Err(why) => {
+                let silent =
+                    |(place, _): &(usize, &Manifest)| (*place, Told::Silent { why: why.clone() }, Vec::new());
+                return Ok(batch.iter().map(silent).collect());
+            }
         };
-        let manifests: Vec<&Manifest> = batch.iter().map(|(_, manifest)| *manifest).collect();
-        let Some(first) = manifests.first() else {
-            return Ok(Vec::new());
-        };
-        let Some(platform) = platform::by_name(name) else {
-            return Ok(silent(format!("this version has no adapter for {name}")));
-        };
-        let tenant = self.store.tenant(first.leg.tenant_id.as_str()).await?;
-        let Some(account) = tenant.and_then(|t| t.accounts.get(name).cloned()) else {
-            return Ok(silent(format!("the tenant has no {name} account any more")));
-        };
-        if account.account_id != first.account_id {
-            return Ok(silent(format!(
-                "it lives in account {}, the tenant's account is now {}",
-                first.account_id, account.account_id
-            )));
-        }
-        let session = Session::of(&self.outbound, &self.base_urls, platform.as_ref(), &account);
-        let readings = match platform.read_all(&session, &manifests).await {
-            Ok(readings) => readings,
-            Err(CallError::Refused(error)) => return Ok(silent(error.message)),
-            Err(CallError::Unavailable { why, .. } | CallError::Unclear { why }) => return Ok(silent(why)),
-        };
-        let mut answers: Vec<Answer> = batch
+        let mut answers: Vec<Placed> = batch
             .iter()
             .zip(&readings)
             .map(|((place, manifest), reading)| (*place, compare(manifest, reading), Vec::new()))
             .collect();
         let differing: Vec<(usize, &Manifest)> = answers
             .iter()
-            .zip(&manifests)
+            .zip(batch)
             .enumerate()
             .filter(|(_, ((_, told, _), _))| matches!(told, Told::Differs { .. }))
-            .map(|(n, (_, manifest))| (n, *manifest))
+            .map(|(n, (_, (_, manifest)))| (n, *manifest))
             .collect();
         if !differing.is_empty() {
             let asked: Vec<&Manifest> = differing.iter().map(|(_, manifest)| *manifest).collect();

@@ -18,6 +18,7 @@ pub mod gate;
 pub mod intake;
 pub mod overwrite;
 pub mod poke;
+pub mod reading;
 pub mod relay;
 pub mod rollback;
 pub mod worker;

@@ -7,8 +7,9 @@ use super::drift::{Difference, Looked, Told};
 use crate::domain::manifest::{Desired, Manifest};
 use crate::domain::plan::Plan;
 use crate::domain::spec::{LegSpec, leg_specs};
+use crate::domain::tenant::{Account, Tenant};
 use crate::outbound::Outbound;
-use crate::platform::{self, Session};
+use crate::platform::{self, AccountFacts, Platform, Session};
 use crate::store::views::LegView;
 use crate::store::{Store, StoreError};
 use serde_json::Value;
@@ -40,9 +41,11 @@ impl Overwriting {
             return Ok(Vec::new());
         }
         let tenant = self.store.tenant(plan.tenant_id.as_str()).await?;
-        let policy = tenant.map(|t| t.policy.eu_political_advertising);
-        let specs = leg_specs(plan, policy.as_ref().map_or("", |p| p.as_str()));
+        let tenant = tenant.as_ref();
+        let policy = tenant.map_or("", |t| t.policy.eu_political_advertising.as_str());
+        let specs = leg_specs(plan, policy);
         let legs = self.store.legs(execution_id, 20_000).await?;
+        let mut accounts: BTreeMap<&str, Result<Probed, String>> = BTreeMap::new();
         let mut sentences = Vec::new();
         for leg in looked {
             let Told::Differs { differences } = &leg.told else {
@@ -58,7 +61,18 @@ impl Overwriting {
             });
             let words = match wanted {
                 None => differences.iter().map(|_| GOES_OFF.to_owned()).collect(),
-                Some(spec) => self.against(view, spec, differences).await?,
+                Some(spec) => {
+                    let name = leg.platform.as_str();
+                    if !accounts.contains_key(name) {
+                        accounts.insert(name, self.probe(name, tenant).await);
+                    }
+                    let told = match accounts.get(name) {
+                        Some(Ok(account)) => against(account, view, spec, differences),
+                        Some(Err(why)) => Err(why.clone()),
+                        None => Err("nobody was asked".to_owned()),
+                    };
+                    told.unwrap_or_else(|why| vec![format!("cannot be told: {why}"); differences.len()])
+                }
             };
             sentences.extend(
                 differences
@@ -70,40 +84,49 @@ impl Overwriting {
         Ok(sentences)
     }
 
-    async fn against(
-        &self,
-        view: &LegView,
-        spec: &LegSpec,
-        differences: &[Difference],
-    ) -> Result<Vec<String>, StoreError> {
-        let cannot = |why: String| Ok(vec![format!("cannot be told: {why}"); differences.len()]);
-        let (Some(platform), Some(manifest)) = (platform::by_name(&view.platform), &view.manifest) else {
-            return cannot("nothing is known of it".to_owned());
-        };
-        let tenant = self.store.tenant(spec.key.tenant_id.as_str()).await?;
-        let Some(account) = tenant.and_then(|t| t.accounts.get(platform.name()).cloned()) else {
-            return cannot("the tenant has no account there".to_owned());
-        };
+    /// The account as it is: what a payload comes to may depend on it.
+    async fn probe(&self, name: &str, tenant: Option<&Tenant>) -> Result<Probed, String> {
+        let platform =
+            platform::by_name(name).ok_or_else(|| format!("this version has no adapter for {name}"))?;
+        let account = tenant.and_then(|t| t.accounts.get(name));
+        let account = account.ok_or("the tenant has no account there")?.clone();
         let session = Session::of(&self.outbound, &self.base_urls, platform.as_ref(), &account);
-        let facts = match platform.probe(&session).await {
-            Ok(facts) => facts,
-            Err(error) => return cannot(error.to_string()),
-        };
-        let same_version = view.spec.key.plan_version == spec.key.plan_version;
-        let mut spec = spec.clone();
-        spec.assets.clone_from(&view.spec.assets);
-        if same_version {
-            // A name once given is kept.
-            spec.campaign_name.clone_from(&view.spec.campaign_name);
-        }
-        match platform.desire(&spec, &session.account, &facts) {
-            Ok(desired) => Ok(differences
-                .iter()
-                .map(|d| becomes(d, &desired, manifest))
-                .collect()),
-            Err(error) => cannot(error.message),
-        }
+        let facts = platform.probe(&session).await.map_err(|e| e.to_string())?;
+        Ok(Probed {
+            platform,
+            account,
+            facts,
+        })
     }
+}
+
+/// A tenant's account on a platform.
+struct Probed {
+    platform: Arc<dyn Platform>,
+    account: Account,
+    facts: AccountFacts,
+}
+
+/// What becomes of each difference of a leg that the payload still has.
+fn against(
+    account: &Probed,
+    view: &LegView,
+    spec: &LegSpec,
+    differences: &[Difference],
+) -> Result<Vec<String>, String> {
+    let manifest = view.manifest.as_ref().ok_or("nothing is known of it")?;
+    let mut wanted = spec.clone();
+    wanted.assets.clone_from(&view.spec.assets);
+    if view.spec.key.plan_version == spec.key.plan_version {
+        // A name once given is kept.
+        wanted.campaign_name.clone_from(&view.spec.campaign_name);
+    }
+    let desired = account.platform.desire(&wanted, &account.account, &account.facts);
+    let desired = desired.map_err(|error| error.message)?;
+    Ok(differences
+        .iter()
+        .map(|d| becomes(d, &desired, manifest))
+        .collect())
 }
 
 const GOES_OFF: &str = "stays as it is there; the campaign is switched off and kept";

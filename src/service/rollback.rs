@@ -1,26 +1,26 @@
 //! What a rollback would do, leg by leg, before anybody asks for it.
 //!
-//! Reads the platforms for what only they know (whether a campaign has spent, what somebody changed there), within a bound: a
-//! rollback is urgent, and a platform that does not answer is said to be unknown. Must not change anything.
+//! Reads the platforms for what only they know (whether a campaign has spent, what somebody changed there), many legs in one go
+//! (`reading`) and within a bound: a rollback is urgent, and a platform that does not answer is said to be unknown. Must not
+//! change anything.
 
 use super::drift::{Difference, Told, compare};
+use super::reading::{self, Reader};
 use crate::domain::leftover::{Back, Stay, stays};
 use crate::domain::manifest::{Manifest, ObjectState};
 use crate::domain::saga::LegState;
 use crate::outbound::Outbound;
-use crate::platform::{self, Goal, Platform, Session};
+use crate::platform::{self, Goal, Reading};
 use crate::store::leftovers::{Around, Returning};
 use crate::store::views::LegView;
 use crate::store::{Store, StoreError};
 use futures::{StreamExt, stream};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Legs looked at at the same time.
-const AT_ONCE: usize = 16;
 /// How long all of them may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -89,7 +89,7 @@ impl Fate {
     #[must_use]
     pub fn words(&self) -> String {
         match self {
-            Self::NothingMade => "nothing was made".to_owned(),
+            Self::NothingMade => "nothing of it is there".to_owned(),
             Self::UndoneAlready => "undone already, or on its way".to_owned(),
             Self::NotOurs => "a newer plan version has it: not touched".to_owned(),
             Self::Removed => "paused at once, then removed (never spent)".to_owned(),
@@ -111,132 +111,146 @@ impl Foresight {
     pub async fn look(&self, execution_id: i64, ask: bool) -> Result<Outlook, StoreError> {
         let legs = self.store.legs(execution_id, 20_000).await?;
         let around = self.store.around(execution_id).await?;
-        let until = Instant::now() + PATIENCE;
+        let tenant = match legs.first() {
+            Some(leg) => self.store.tenant(leg.spec.key.tenant_id.as_str()).await?,
+            None => None,
+        };
+        let reader = Reader {
+            outbound: &self.outbound,
+            base_urls: &self.base_urls,
+            tenant: tenant.as_ref(),
+        };
+        let readings = if ask {
+            read(&reader, &legs).await
+        } else {
+            HashMap::new()
+        };
         let nothing = Around::default();
-        let mut looked: Vec<(usize, LegOutlook)> = stream::iter(legs.into_iter().enumerate())
-            .map(|(place, leg)| {
-                let around = around.get(&leg.leg_id).unwrap_or(&nothing);
-                async move { (place, self.one(leg, around, ask.then_some(until)).await) }
-            })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        looked.sort_by_key(|(place, _)| *place);
+        let legs = legs.into_iter().enumerate().map(|(place, leg)| {
+            let around = around.get(&leg.leg_id).unwrap_or(&nothing);
+            outlook(&reader, leg, around, readings.get(&place))
+        });
         Ok(Outlook {
-            legs: looked.into_iter().map(|(_, leg)| leg).collect(),
+            legs: legs.collect(),
             returning: self.store.returning(execution_id).await?,
         })
     }
+}
 
-    async fn one(&self, leg: LegView, around: &Around, ask: Option<Instant>) -> LegOutlook {
-        let state = LegState::parse(&leg.state).unwrap_or(LegState::Stuck);
-        let (fate, drift) = self.fate(&leg, state, around, ask).await;
-        let after = match (&fate, &leg.manifest) {
-            (Fate::Removed | Fate::RemovedIfUnspent, Some(manifest)) => {
-                removed(&leg.platform, manifest, self).await
-            }
-            (_, manifest) => manifest.clone(),
-        };
-        let stays = match fate {
-            // Told when it was undone.
-            Fate::UndoneAlready => Vec::new(),
-            Fate::NothingMade
-            | Fate::NotOurs
-            | Fate::Removed
-            | Fate::KeptSpent
-            | Fate::KeptUntold
-            | Fate::RemovedIfUnspent
-            | Fate::GivenBack(_) => stays(&Back {
-                state,
-                taken_from: around.taken_from.as_deref(),
-                manifest: after.as_ref(),
-                beside: &around.beside,
-            }),
-        };
-        LegOutlook {
-            campaign_id: leg
-                .manifest
-                .as_ref()
-                .and_then(|m| m.campaign_id().map(str::to_owned)),
-            platform: leg.platform,
-            logical_campaign_key: leg.logical_campaign_key,
-            state: leg.state,
-            fate,
-            stays,
-            drift,
+/// What the platforms tell of the legs that a rollback would touch, by their places; what they do not tell in time is missing.
+async fn read(reader: &Reader<'_>, legs: &[LegView]) -> HashMap<usize, Reading> {
+    let touched = legs.iter().enumerate().filter_map(|(place, leg)| {
+        let ours = settled(state(leg), leg.manifest.as_ref()).is_none();
+        let made = leg.manifest.as_ref().filter(|m| m.existing().next().is_some());
+        made.filter(|_| ours).map(|manifest| (place, manifest))
+    });
+    let until = Instant::now() + PATIENCE;
+    let batches = reading::batches(touched);
+    let mut asking = Vec::new();
+    for batch in &batches {
+        asking.push(async move { (batch, tokio::time::timeout_at(until, reader.read(batch)).await) });
+    }
+    let answers: Vec<_> = stream::iter(asking)
+        .buffer_unordered(reading::AT_ONCE)
+        .collect()
+        .await;
+    let mut readings = HashMap::new();
+    for (batch, answer) in answers {
+        if let Ok(Ok(answer)) = answer {
+            readings.extend(batch.iter().map(|(place, _)| *place).zip(answer.readings));
         }
     }
+    readings
+}
 
-    async fn fate(
-        &self,
-        leg: &LegView,
-        state: LegState,
-        around: &Around,
-        ask: Option<Instant>,
-    ) -> (Fate, Vec<Difference>) {
-        match state {
-            LegState::Undoing | LegState::Undone => return (Fate::UndoneAlready, Vec::new()),
-            LegState::Superseded => return (Fate::NotOurs, Vec::new()),
-            LegState::Waiting
-            | LegState::Building
-            | LegState::Built
-            | LegState::Activating
-            | LegState::Scheduled
-            | LegState::Live
-            | LegState::Failed
-            | LegState::Stuck
-            | LegState::Amending
-            | LegState::Unamended
-            | LegState::Retiring
-            | LegState::Retired
-            | LegState::Outgoing => {}
-        }
-        let Some(manifest) = leg.manifest.as_ref().filter(|m| !m.objects.is_empty()) else {
-            return (Fate::NothingMade, Vec::new());
-        };
-        let seen = match ask {
-            Some(until) => self.read(&leg.platform, manifest, until).await,
-            None => None,
-        };
-        let drift = match seen.as_ref().map(|reading| compare(manifest, reading)) {
-            Some(Told::Differs { differences }) => differences,
-            Some(Told::Same | Told::NotMade | Told::Silent { .. }) | None => Vec::new(),
-        };
-        let fate = match (&around.taken_from, seen.map(|reading| reading.spent)) {
-            (Some(older), _) => Fate::GivenBack(older.clone()),
-            (None, Some(Some(false))) => Fate::Removed,
-            (None, Some(Some(true))) => Fate::KeptSpent,
-            (None, Some(None)) => Fate::KeptUntold,
-            (None, None) => Fate::RemovedIfUnspent,
-        };
-        (fate, drift)
+fn state(leg: &LegView) -> LegState {
+    LegState::parse(&leg.state).unwrap_or(LegState::Stuck)
+}
+
+fn outlook(reader: &Reader<'_>, leg: LegView, around: &Around, reading: Option<&Reading>) -> LegOutlook {
+    let state = state(&leg);
+    let manifest = leg.manifest.as_ref();
+    let fate = settled(state, manifest)
+        .unwrap_or_else(|| undoing(around.taken_from.as_deref(), reading.map(|r| r.spent)));
+    let drift = match manifest.zip(reading).map(|(m, reading)| compare(m, reading)) {
+        Some(Told::Differs { differences }) => differences,
+        Some(Told::Same | Told::NotMade | Told::Silent { .. }) | None => Vec::new(),
+    };
+    let after = match (&fate, manifest) {
+        (Fate::Removed | Fate::RemovedIfUnspent, Some(manifest)) => removed(reader, manifest),
+        (_, manifest) => manifest.cloned(),
+    };
+    let stays = match fate {
+        // Told when it was undone.
+        Fate::UndoneAlready => Vec::new(),
+        Fate::NothingMade
+        | Fate::NotOurs
+        | Fate::Removed
+        | Fate::KeptSpent
+        | Fate::KeptUntold
+        | Fate::RemovedIfUnspent
+        | Fate::GivenBack(_) => stays(&Back {
+            state,
+            taken_from: around.taken_from.as_deref(),
+            manifest: after.as_ref(),
+            beside: &around.beside,
+        }),
+    };
+    LegOutlook {
+        campaign_id: manifest.and_then(|m| m.campaign_id().map(str::to_owned)),
+        platform: leg.platform,
+        logical_campaign_key: leg.logical_campaign_key,
+        state: leg.state,
+        fate,
+        stays,
+        drift,
     }
+}
 
-    async fn read(&self, name: &str, manifest: &Manifest, until: Instant) -> Option<platform::Reading> {
-        let platform = platform::by_name(name)?;
-        let session = self.session(platform.as_ref(), manifest).await?;
-        let reading = tokio::time::timeout_at(until, platform.read(&session, manifest)).await;
-        reading.ok()?.ok()
+/// What is sure without asking anybody; none: there is something to undo.
+fn settled(state: LegState, manifest: Option<&Manifest>) -> Option<Fate> {
+    match state {
+        LegState::Undoing | LegState::Undone => return Some(Fate::UndoneAlready),
+        LegState::Superseded => return Some(Fate::NotOurs),
+        LegState::Waiting
+        | LegState::Building
+        | LegState::Built
+        | LegState::Activating
+        | LegState::Scheduled
+        | LegState::Live
+        | LegState::Failed
+        | LegState::Stuck
+        | LegState::Amending
+        | LegState::Unamended
+        | LegState::Retiring
+        | LegState::Retired
+        | LegState::Outgoing => {}
     }
+    let left = |m: &Manifest| m.objects.iter().any(|o| o.state != ObjectState::Removed);
+    (!manifest.is_some_and(left)).then_some(Fate::NothingMade)
+}
 
-    async fn session(&self, platform: &dyn Platform, manifest: &Manifest) -> Option<Session> {
-        let tenant = self.store.tenant(manifest.leg.tenant_id.as_str()).await.ok()??;
-        let account = tenant.accounts.get(platform.name())?;
-        (account.account_id == manifest.account_id)
-            .then(|| Session::of(&self.outbound, &self.base_urls, platform, account))
+/// What becomes of what there is. `spent` is what the platform told, if it was asked and answered.
+fn undoing(taken_from: Option<&str>, spent: Option<Option<bool>>) -> Fate {
+    match (taken_from, spent) {
+        (Some(older), _) => Fate::GivenBack(older.to_owned()),
+        (None, Some(Some(false))) => Fate::Removed,
+        (None, Some(Some(true))) => Fate::KeptSpent,
+        (None, Some(None)) => Fate::KeptUntold,
+        (None, None) => Fate::RemovedIfUnspent,
     }
 }
 
 /// The manifest as it would be when everything that the adapter removes is removed.
-async fn removed(name: &str, manifest: &Manifest, foresight: &Foresight) -> Option<Manifest> {
+fn removed(reader: &Reader<'_>, manifest: &Manifest) -> Option<Manifest> {
     let mut after = manifest.clone();
-    let platform = platform::by_name(name)?;
-    let Some(session) = foresight.session(platform.as_ref(), manifest).await else {
+    let platform = platform::by_name(manifest.leg.platform.as_str())?;
+    let Ok(account) = reader.account(manifest) else {
         return Some(after);
     };
     // Each round removes something, or it is over.
     for _ in 0..=manifest.objects.len() {
-        let mutations = platform.next(Goal::Removed, &[], &after, &session.account);
+        let mutations = platform.next(Goal::Removed, &[], &after, account);
         let keys: Vec<&String> = mutations.iter().flat_map(|m| &m.objects).collect();
         let mut changed = false;
         for object in &mut after.objects {

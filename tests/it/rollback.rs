@@ -5,6 +5,7 @@ use crate::support::command::run;
 use crate::support::{hand, plans};
 use campaign_execution::platform;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 async fn campaign_of(app: &App, vendor: &str) -> Value {
     let all = app.objects(vendor).await;
@@ -149,4 +150,85 @@ async fn what_somebody_changed_there_and_what_comes_back_is_shown_too() {
         shown.contains("a newer plan version has it: not touched"),
         "{shown}"
     );
+}
+
+/// The same campaign of each platform so many times.
+fn many(version: &str, each: usize) -> Value {
+    let mut plan = plans::running_plan(version);
+    plan["plan_id"] = json!(format!("plan-{version}"));
+    let mut all = Vec::new();
+    for platform in platform::all() {
+        let one = plans::only(plan.clone(), platform.name())["campaigns"][0].take();
+        all.extend((0..each).map(|n| {
+            let mut campaign = one.clone();
+            campaign["logical_campaign_key"] = json!(format!("c-{n}"));
+            campaign
+        }));
+    }
+    plan["campaigns"] = json!(all);
+    plan
+}
+
+/// Runs a command of two words or more; its JSON, and how many calls each platform got for it.
+async fn called(app: &App, args: &[&str]) -> (Value, BTreeMap<String, usize>) {
+    let counts = async || {
+        let mut counts = BTreeMap::new();
+        for platform in platform::all() {
+            let path = format!("requests?vendor={}&limit=100000", platform.name());
+            let answer = app.control(reqwest::Method::GET, &path, None).await;
+            let all = answer["requests"].as_array().expect("requests").len();
+            counts.insert(platform.name().to_owned(), all);
+        }
+        counts
+    };
+    let before = counts().await;
+    let told = run(app, args).json();
+    let mut after = counts().await;
+    for (name, count) in &mut after {
+        *count -= before[name];
+    }
+    (told, after)
+}
+
+fn few_calls(what: &str, alone: &BTreeMap<String, usize>, together: &BTreeMap<String, usize>) {
+    for (platform, calls) in together {
+        let one = alone[platform];
+        assert!(
+            (1..=3 * one).contains(calls),
+            "{what}, {platform}: {calls} calls, {one} for one campaign"
+        );
+    }
+}
+
+/// Asked about fifty campaigns of each platform at once, a platform gets hardly more calls than about one: a list holds many ids,
+/// where its filter is short (DV360: 500 bytes) some lists do. And each leg is told its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_campaigns_are_foretold_and_compared_in_hardly_more_calls_than_one() {
+    const EACH: usize = 50;
+    let app = App::start().await;
+    app.world(json!({ "journal_kept": 1_000_000 })).await;
+    for plan in [many("few.1", 1), many("many.1", EACH)] {
+        app.publish(&plan).await;
+        app.settle_and_warp(8).await;
+        assert!(app.legs(&plan).await.values().all(|s| s == "live"));
+    }
+    let meta = campaign_of(&app, "meta").await;
+    let spent = meta["id"].as_str().expect("an id").to_owned();
+    app.world(json!({ "spend": { &spent: "1.00" } })).await;
+    let foretold = |version| ["rollback", version, "--dry-run", "--json"];
+    let (few, alone) = called(&app, &foretold("few.1")).await;
+    let (told, together) = called(&app, &foretold("many.1")).await;
+    few_calls("a rollback's outlook", &alone, &together);
+    let legs = |told: &Value| told["outlook"]["legs"].as_array().expect("legs").clone();
+    let all = EACH * platform::all().len();
+    assert_eq!(legs(&told).len(), all);
+    for leg in legs(&few).iter().chain(&legs(&told)) {
+        let kept = leg["campaign_id"] == json!(spent);
+        let fate = if kept { "kept_spent" } else { "removed" };
+        assert_eq!(leg["fate"], fate, "every one is known: {leg}");
+    }
+    let (_, alone) = called(&app, &["drift", "few.1", "--json"]).await;
+    let (told, together) = called(&app, &["drift", "many.1", "--json"]).await;
+    few_calls("drift", &alone, &together);
+    assert_eq!(told[0]["legs"].as_array().expect("legs").len(), all);
 }
