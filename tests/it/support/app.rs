@@ -513,7 +513,8 @@ async fn create_role() {
     }
 }
 
-async fn create_database() -> String {
+/// A database of its own, with nothing in it.
+pub async fn create_database() -> String {
     let server = database_url();
     let name = unique("ce_test");
     let mut connection = PgConnection::connect(&server).await.expect("PostgreSQL answers");

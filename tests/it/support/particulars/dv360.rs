@@ -32,6 +32,14 @@ pub fn particulars() -> Particulars {
         short: None,
         catalog: None,
         showing: json!({}),
+        other_channel: Some(json!({
+            "channel": "video",
+            "bidding": { "strategy": "maximize_spend", "bid": null, "kpi": { "type": "cpiavc", "amount": "5.00" } },
+            "ad_groups": [{ "key": "premium-news", "ads": [{
+                "key": "clip", "format": "single_video", "asset_ids": ["asset-vid-007"],
+                "landing_url": "https://shop.acme.example/spring",
+            }] }],
+        })),
         uploads: &["assets.upload"],
         // There is no method that lists or finds assets.
         uploads_are_found: false,

@@ -1,7 +1,7 @@
 //! Google Ads.
 
 use super::Particulars;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 pub fn particulars() -> Particulars {
@@ -32,17 +32,23 @@ pub fn particulars() -> Particulars {
             "100.00 EUR",
         )),
         catalog: None,
-        showing: json!({
-            "channel": "display", "bidding": { "strategy": "maximize_conversions" },
-            "settings": { "business_name": "Acme Shoes", "logos": ["logo-512x512"] },
-            "ad_groups": [{ "key": "all", "ads": [{
-                "key": "rd", "format": "responsive_display", "landing_url": "https://shop.acme.example/spring",
-                "headlines": ["Acme Shoes"], "long_headlines": ["Light as air: the new spring colours are here"],
-                "descriptions": ["New spring colours, light as air."],
-                "asset_ids": ["hero-1200x628", "square-1200x1200", "logo-512x512"],
-            }] }],
-        }),
+        showing: display(),
+        other_channel: Some(display()),
         uploads: &["assets.mutate"],
         uploads_are_found: true,
     }
+}
+
+/// The example's campaign on the Display Network.
+fn display() -> Value {
+    json!({
+        "channel": "display", "bidding": { "strategy": "maximize_conversions" },
+        "settings": { "business_name": "Acme Shoes", "logos": ["logo-512x512"] },
+        "ad_groups": [{ "key": "all", "ads": [{
+            "key": "rd", "format": "responsive_display", "landing_url": "https://shop.acme.example/spring",
+            "headlines": ["Acme Shoes"], "long_headlines": ["Light as air: the new spring colours are here"],
+            "descriptions": ["New spring colours, light as air."],
+            "asset_ids": ["hero-1200x628", "square-1200x1200", "logo-512x512"],
+        }] }],
+    })
 }

@@ -51,6 +51,7 @@ pub fn particulars() -> Particulars {
             "key": "clip", "format": "single_video", "asset_ids": ["asset-vid-007", "asset-img-002"], "headlines": ["Run"],
             "landing_url": "https://shop.acme.example/spring", "primary_text": "Light as air.",
         }] }] }),
+        other_channel: None,
         uploads: &["adimages.create", "advideos.create"],
         uploads_are_found: true,
     }

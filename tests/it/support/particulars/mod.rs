@@ -38,6 +38,8 @@ pub struct Particulars {
     pub catalog: Option<OwnCatalog>,
     /// What makes the example's campaign one whose ads show assets (a merge patch); nothing: it is one.
     pub showing: Value,
+    /// Makes the example's campaign one on another channel (a merge patch). None: the platform has but one.
+    pub other_channel: Option<Value>,
     /// The writes that give an account an asset, in the sandbox's names.
     pub uploads: &'static [&'static str],
     /// Whether an account can be asked for an upload whose answer was lost, or takes the same content but once.

@@ -36,6 +36,7 @@ pub fn particulars() -> Particulars {
             broken: vec![json!({ "feed_status": "FAILED" }), json!({ "approved": 0 })],
         }),
         showing: json!({}),
+        other_channel: None,
         uploads: &["file.image.ad.upload", "file.video.ad.upload"],
         uploads_are_found: true,
     }
