@@ -5,6 +5,7 @@
 use super::{Refused, Shared};
 use crate::domain::clock::{AGENCY_MASTER, CLIENT};
 use crate::domain::hold::Hold;
+use crate::domain::touchpoint::Kind;
 use crate::platform;
 use axum::extract::State;
 use axum::http::header;
@@ -58,7 +59,7 @@ fn families() -> Vec<Family> {
             "touchpoints_open",
             "Places where a person must act.",
             Some("kind"),
-            ["launch_approval"],
+            Kind::ALL.iter().map(|k| k.as_str()),
         ),
         family("tenants_paused", "Tenants under the kill switch.", None, [""]),
         family(

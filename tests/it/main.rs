@@ -16,6 +16,7 @@ mod golden;
 mod hostile;
 mod isolation;
 mod kill;
+mod metrics;
 mod migrations;
 mod never_twice;
 mod pause;
