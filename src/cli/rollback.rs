@@ -100,11 +100,10 @@ fn in_short(outlook: &Outlook) -> Vec<String> {
         .collect()
 }
 
-/// What somebody changed on the platform goes with the campaign.
+/// What somebody changed on the platform, and what becomes of it.
 fn changed_there(leg: &LegOutlook) -> Vec<String> {
-    leg.drift
-        .iter()
-        .map(|d| format!("      changed there by somebody, and overwritten: {}", d.words()))
+    let each = leg.drift.iter().zip(&leg.drift_becomes);
+    each.map(|(drift, becomes)| format!("      changed there by somebody: {}; {becomes}", drift.words()))
         .collect()
 }
 

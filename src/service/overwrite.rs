@@ -64,14 +64,17 @@ impl Overwriting {
                 Some(spec) => {
                     let name = leg.platform.as_str();
                     if !accounts.contains_key(name) {
-                        accounts.insert(name, self.probe(name, tenant).await);
+                        accounts.insert(
+                            name,
+                            Probed::ask(&self.outbound, &self.base_urls, name, tenant).await,
+                        );
                     }
-                    let told = match accounts.get(name) {
-                        Some(Ok(account)) => against(account, view, spec, differences),
-                        Some(Err(why)) => Err(why.clone()),
-                        None => Err("nobody was asked".to_owned()),
-                    };
-                    told.unwrap_or_else(|why| vec![format!("cannot be told: {why}"); differences.len()])
+                    against(
+                        accounts.get(name),
+                        view.manifest.as_ref(),
+                        ("this payload", &as_applied(view, spec)),
+                        differences,
+                    )
                 }
             };
             sentences.extend(
@@ -83,16 +86,33 @@ impl Overwriting {
         }
         Ok(sentences)
     }
+}
 
-    /// The account as it is: what a payload comes to may depend on it.
-    async fn probe(&self, name: &str, tenant: Option<&Tenant>) -> Result<Probed, String> {
+/// A tenant's account on a platform, as it is: what a payload comes to may depend on that.
+pub(super) struct Probed {
+    platform: Arc<dyn Platform>,
+    account: Account,
+    facts: AccountFacts,
+}
+
+impl Probed {
+    /// Asks the platform about the account.
+    ///
+    /// # Errors
+    /// Why it could not be asked, for a person.
+    pub(super) async fn ask(
+        outbound: &Outbound,
+        base_urls: &BTreeMap<String, Arc<str>>,
+        name: &str,
+        tenant: Option<&Tenant>,
+    ) -> Result<Self, String> {
         let platform =
             platform::by_name(name).ok_or_else(|| format!("this version has no adapter for {name}"))?;
         let account = tenant.and_then(|t| t.accounts.get(name));
         let account = account.ok_or("the tenant has no account there")?.clone();
-        let session = Session::of(&self.outbound, &self.base_urls, platform.as_ref(), &account);
+        let session = Session::of(outbound, base_urls, platform.as_ref(), &account);
         let facts = platform.probe(&session).await.map_err(|e| e.to_string())?;
-        Ok(Probed {
+        Ok(Self {
             platform,
             account,
             facts,
@@ -100,33 +120,39 @@ impl Overwriting {
     }
 }
 
-/// A tenant's account on a platform.
-struct Probed {
-    platform: Arc<dyn Platform>,
-    account: Account,
-    facts: AccountFacts,
-}
-
-/// What becomes of each difference of a leg that the payload still has.
-fn against(
-    account: &Probed,
-    view: &LegView,
-    spec: &LegSpec,
-    differences: &[Difference],
-) -> Result<Vec<String>, String> {
-    let manifest = view.manifest.as_ref().ok_or("nothing is known of it")?;
+/// The payload's spec of a leg as it would be applied to what the leg has.
+fn as_applied(view: &LegView, spec: &LegSpec) -> LegSpec {
     let mut wanted = spec.clone();
     wanted.assets.clone_from(&view.spec.assets);
     if view.spec.key.plan_version == spec.key.plan_version {
         // A name once given is kept.
         wanted.campaign_name.clone_from(&view.spec.campaign_name);
     }
-    let desired = account.platform.desire(&wanted, &account.account, &account.facts);
-    let desired = desired.map_err(|error| error.message)?;
-    Ok(differences
-        .iter()
-        .map(|d| becomes(d, &desired, manifest))
-        .collect())
+    wanted
+}
+
+/// What becomes of each difference of a leg when it is made to be as the spec says: a sentence each.
+pub(super) fn against(
+    account: Option<&Result<Probed, String>>,
+    manifest: Option<&Manifest>,
+    (whose, wanted): (&str, &LegSpec),
+    differences: &[Difference],
+) -> Vec<String> {
+    let told = match (account, manifest) {
+        (Some(Ok(a)), Some(manifest)) => a
+            .platform
+            .desire(wanted, &a.account, &a.facts)
+            .map(|desired| {
+                differences
+                    .iter()
+                    .map(|d| becomes(d, &desired, manifest, whose))
+                    .collect()
+            })
+            .map_err(|error| error.message),
+        (Some(Err(why)), _) => Err(why.clone()),
+        (_, None) | (None, _) => Err("nothing is known of it".to_owned()),
+    };
+    told.unwrap_or_else(|why| vec![format!("cannot be told: {why}"); differences.len()])
 }
 
 const GOES_OFF: &str = "stays as it is there; the campaign is switched off and kept";
@@ -144,8 +170,8 @@ fn about(difference: &Difference) -> String {
     }
 }
 
-/// What becomes of one difference.
-fn becomes(difference: &Difference, desired: &[Desired], manifest: &Manifest) -> String {
+/// What becomes of one difference; `whose` wish that is: `this payload`.
+fn becomes(difference: &Difference, desired: &[Desired], manifest: &Manifest, whose: &str) -> String {
     match difference {
         Difference::Gone { .. } => {
             "is not made again by this; `drift --mend` does that, and comes first".to_owned()
@@ -160,7 +186,7 @@ fn becomes(difference: &Difference, desired: &[Desired], manifest: &Manifest) ->
             let wanted = desired.iter().find(|d| d.key == *object).map(|d| &d.fields);
             let applied = manifest.get(object).map(|o| &o.applied);
             let (Some(wanted), Some(applied)) = (wanted, applied) else {
-                return "goes with it: this payload no longer has it".to_owned();
+                return format!("goes with it: {whose} does not have it");
             };
             // An update sends a field whole.
             let whole = field.split('.').next().unwrap_or(field);
@@ -169,9 +195,9 @@ fn becomes(difference: &Difference, desired: &[Desired], manifest: &Manifest) ->
                 .try_fold(wanted, |value, name| value.get(name))
                 .unwrap_or(&Value::Null);
             if wanted.get(whole) == applied.get(whole) {
-                "stays as it is there; this payload does not touch it".to_owned()
+                format!("stays as it is there; {whose} does not touch it")
             } else if new == theirs {
-                "is what this payload asks for".to_owned()
+                format!("is what {whose} asks for")
             } else {
                 format!("is OVERWRITTEN with {new}")
             }

@@ -5,6 +5,7 @@
 //! change anything.
 
 use super::drift::{Difference, Told, compare};
+use super::overwrite::{Probed, against};
 use super::reading::{self, Reader};
 use crate::domain::leftover::{Back, Stay, stays};
 use crate::domain::manifest::{Manifest, ObjectState};
@@ -58,8 +59,10 @@ pub struct LegOutlook {
     pub fate: Fate,
     /// What cannot be undone.
     pub stays: Vec<Stay>,
-    /// What somebody changed on the platform, and what becomes of it with the campaign.
+    /// What somebody changed on the platform.
     pub drift: Vec<Difference>,
+    /// What becomes of each of these.
+    pub drift_becomes: Vec<String>,
 }
 
 /// What becomes of a campaign.
@@ -126,14 +129,105 @@ impl Foresight {
             HashMap::new()
         };
         let nothing = Around::default();
-        let legs = legs.into_iter().enumerate().map(|(place, leg)| {
+        let mut told = Vec::with_capacity(legs.len());
+        let mut older = Older::default();
+        for (place, leg) in legs.iter().enumerate() {
             let around = around.get(&leg.leg_id).unwrap_or(&nothing);
-            outlook(&reader, leg, around, readings.get(&place))
-        });
+            let mut one = outlook(&reader, leg, around, readings.get(&place));
+            let given_back = match &one.fate {
+                Fate::GivenBack(version) if !one.drift.is_empty() => Some(version.clone()),
+                Fate::GivenBack(_)
+                | Fate::NothingMade
+                | Fate::UndoneAlready
+                | Fate::NotOurs
+                | Fate::Removed
+                | Fate::KeptSpent
+                | Fate::KeptUntold
+                | Fate::RemovedIfUnspent => None,
+            };
+            one.drift_becomes = if let Some(version) = given_back {
+                older.ask(self, &reader, leg, &version).await?;
+                older.becomes(leg, &version, &one.drift)
+            } else {
+                let each = one.drift.iter();
+                each.map(|d| with_the_campaign(&one.fate, d).to_owned()).collect()
+            };
+            told.push(one);
+        }
         Ok(Outlook {
-            legs: legs.collect(),
+            legs: told,
             returning: self.store.returning(execution_id).await?,
         })
+    }
+}
+
+/// What is asked for only where somebody changed what goes back to an older version: that version's legs, and the accounts.
+#[derive(Default)]
+struct Older {
+    legs: HashMap<String, Vec<LegView>>,
+    accounts: HashMap<String, Result<Probed, String>>,
+}
+
+impl Older {
+    async fn ask(
+        &mut self,
+        foresight: &Foresight,
+        reader: &Reader<'_>,
+        leg: &LegView,
+        version: &str,
+    ) -> Result<(), StoreError> {
+        if !self.legs.contains_key(version) {
+            let tenant = leg.spec.key.tenant_id.as_str();
+            let found = foresight.store.executions(Some(tenant), Some(version), 1).await?;
+            let legs = match found.first() {
+                Some(execution) => foresight.store.legs(execution.id, 20_000).await?,
+                None => Vec::new(),
+            };
+            self.legs.insert(version.to_owned(), legs);
+        }
+        if !self.accounts.contains_key(&leg.platform) {
+            let account = Probed::ask(reader.outbound, reader.base_urls, &leg.platform, reader.tenant).await;
+            self.accounts.insert(leg.platform.clone(), account);
+        }
+        Ok(())
+    }
+
+    /// What the older version's spec makes of each difference.
+    fn becomes(&self, leg: &LegView, version: &str, differences: &[Difference]) -> Vec<String> {
+        let same = |other: &&LegView| {
+            (&other.platform, &other.logical_campaign_key) == (&leg.platform, &leg.logical_campaign_key)
+        };
+        let spec = self.legs.get(version).and_then(|legs| legs.iter().find(same));
+        let spec = &spec.unwrap_or(leg).spec;
+        let told = against(
+            self.accounts.get(&leg.platform),
+            leg.manifest.as_ref(),
+            (version, spec),
+            differences,
+        );
+        let each = differences.iter().zip(told);
+        each.map(|(difference, words)| match difference {
+            Difference::Serving { object, .. } if object == "campaign" => {
+                format!("goes off at once, then it is as {version} had it")
+            }
+            // What is given back is switched by its campaign; what hangs on it is left as it is.
+            Difference::Serving { theirs: "paused", .. } => {
+                "stays off until somebody switches it on there".to_owned()
+            }
+            Difference::Serving { .. } => "stays as it is there".to_owned(),
+            Difference::Gone { .. } | Difference::Field { .. } => words,
+        })
+        .collect()
+    }
+}
+
+/// What becomes of a change by hand of what is not given back.
+fn with_the_campaign(fate: &Fate, difference: &Difference) -> &'static str {
+    match (fate, difference) {
+        (Fate::Removed, _) => "goes with the campaign",
+        (Fate::RemovedIfUnspent, _) => "goes with the campaign if that never spent",
+        (_, Difference::Serving { .. }) => "is off afterwards",
+        (_, Difference::Gone { .. } | Difference::Field { .. }) => "stays as it is there",
     }
 }
 
@@ -167,8 +261,8 @@ fn state(leg: &LegView) -> LegState {
     LegState::parse(&leg.state).unwrap_or(LegState::Stuck)
 }
 
-fn outlook(reader: &Reader<'_>, leg: LegView, around: &Around, reading: Option<&Reading>) -> LegOutlook {
-    let state = state(&leg);
+fn outlook(reader: &Reader<'_>, leg: &LegView, around: &Around, reading: Option<&Reading>) -> LegOutlook {
+    let state = state(leg);
     let manifest = leg.manifest.as_ref();
     let fate = settled(state, manifest)
         .unwrap_or_else(|| undoing(around.taken_from.as_deref(), reading.map(|r| r.spent)));
@@ -198,12 +292,13 @@ fn outlook(reader: &Reader<'_>, leg: LegView, around: &Around, reading: Option<&
     };
     LegOutlook {
         campaign_id: manifest.and_then(|m| m.campaign_id().map(str::to_owned)),
-        platform: leg.platform,
-        logical_campaign_key: leg.logical_campaign_key,
-        state: leg.state,
+        platform: leg.platform.clone(),
+        logical_campaign_key: leg.logical_campaign_key.clone(),
+        state: leg.state.clone(),
         fate,
         stays,
         drift,
+        drift_becomes: Vec::new(),
     }
 }
 

@@ -19,6 +19,7 @@ mod kill;
 mod metrics;
 mod migrations;
 mod never_twice;
+mod overwriting;
 mod pause;
 mod pauses_first;
 mod people;
