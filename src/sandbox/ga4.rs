@@ -538,7 +538,30 @@ mod tests {
         let mut world = World::new(1, 0);
         let path = "/v1beta/properties/1:runReport";
         assert_eq!(ask(&mut world, Method::POST, path, &json!({"dates": []})).0, 400);
-        let body = json!({"dateRanges": [{}], "metrics": [{"name": "clicks"}]});
-        assert_eq!(ask(&mut world, Method::POST, path, &body).0, 400);
+        let mut told = |body: Value| {
+            let (status, body) = ask(&mut world, Method::POST, path, &body);
+            assert_eq!(status, 400, "{body}");
+            body["error"]["message"].as_str().unwrap_or("").to_owned()
+        };
+        for (rule, body, words) in [
+            (
+                "ga4.known-metrics",
+                json!({"dateRanges": [{}], "metrics": [{"name": "clicks"}]}),
+                "not a valid metric",
+            ),
+            (
+                "ga4.known-dimensions",
+                json!({"dateRanges": [{}], "dimensions": [{"name": "event"}], "metrics": [{"name": "eventCount"}]}),
+                "not a valid dimension",
+            ),
+            (
+                "ga4.a-report-has-a-date-range",
+                json!({"metrics": [{"name": "eventCount"}]}),
+                "dateRange is required",
+            ),
+        ] {
+            let message = told(body);
+            assert!(message.contains(words), "{rule}: {message}");
+        }
     }
 }

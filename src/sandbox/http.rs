@@ -237,7 +237,7 @@ fn write_down(world: &mut World, incoming: Incoming, plan: &Plan, outcome: &Outc
         faults: plan.struck.clone(),
     };
     if let Some(record) = &mut world.record {
-        record.write(&entry, world.switches.deliberate.as_deref());
+        record.write(&entry);
     }
     world.journal.add(entry);
 }

@@ -61,7 +61,8 @@
 //!          "default_uri": "https://shop.acme.example", "measurement_id": "G-X", "events": {"purchase": 0}}, "*": "green"}}
 //! {"accounts": {"google-ads/1234567890": {"account_status": "SUSPENDED", "payer": "unsettled", "auto_tagging": true,
 //!               "currency": "USD", "timezone": "America/New_York", "minimum_daily_budget": "5.00",
-//!               "login_customer_id": "9876543210", "spending_limit": "1000.00"},
+//!               "login_customer_id": "9876543210", "spending_limit": "1000.00",
+//!               "undeclared_campaign": "made before there was a declaration"},
 //!               "meta/42": {"account_status": 2, "disable_reason": 1, "funding_source": false, "payer": "unsettled",
 //!               "currency": "JPY", "timezone": "Asia/Tokyo", "minimum_daily_budget": 500, "usage_percent": 97,
 //!               "spend_cap": 100000, "default_dsa": "Acme GmbH"},
@@ -82,7 +83,7 @@
 //! {"transcoding_ms": 2000}
 //! {"spend": {"120210000000004210": "12.34", "customers/1234567890/campaigns/20000000123": "5.00"}}
 //! {"strict_accounts": true, "latency_ms": 40, "late_visibility_ms": 500, "journal_kept": 100000,
-//!  "clock_ahead_s": 86400, "require_appsecret_proof": true, "deliberate": "what a test sends wrong on purpose, and why", "quota_speed": 60}
+//!  "clock_ahead_s": 86400, "require_appsecret_proof": true, "quota_speed": 60}
 //! ```
 //! `quota_speed`: the vendors' quotas hold, on clocks that run so much faster than theirs (1: as theirs); 0: no quotas.
 //! `{"merchant": "red"}`, by account and in detail: `merchant/world.rs`.
@@ -96,8 +97,7 @@
 //! # Looking
 //! `GET /control/objects?vendor=&kind=&account=&name=&full=true` · `GET /control/requests?vendor=&method=&since=&mutations=true
 //! &limit=` · `GET /control/counts` · `POST /control/reset`. With `CAMPAIGN_EXECUTION_SANDBOX_RECORD=FOLDER` in its environment a
-//! sandbox also writes each request with its answer to a file there (`record.rs`); `deliberate` marks the requests that follow,
-//! until it is `null`.
+//! sandbox also writes each request with its answer to a file there (`record.rs`).
 
 #![expect(
     clippy::disallowed_methods,

@@ -48,9 +48,9 @@ impl Record {
     }
 
     /// Writes one request down.
-    pub(super) fn write(&mut self, entry: &Entry, deliberate: Option<&str>) {
+    pub(super) fn write(&mut self, entry: &Entry) {
         let Some(file) = &mut self.0 else { return };
-        let mut line = rendered(entry, deliberate).to_string();
+        let mut line = rendered(entry).to_string();
         line.push('\n');
         if let Err(error) = file.write_all(line.as_bytes()) {
             eprintln!("sandbox: the record of requests ends here: {error}");
@@ -59,7 +59,7 @@ impl Record {
     }
 }
 
-fn rendered(entry: &Entry, deliberate: Option<&str>) -> Value {
+fn rendered(entry: &Entry) -> Value {
     json!({
         "vendor": entry.vendor,
         "method": entry.method,
@@ -72,7 +72,6 @@ fn rendered(entry: &Entry, deliberate: Option<&str>) -> Value {
         "status": entry.status,
         "answer": entry.status.map(|_| answer(&entry.answer)),
         "faults": entry.faults,
-        "deliberate": deliberate,
     })
 }
 
@@ -209,18 +208,18 @@ mod tests {
             "application/x-www-form-urlencoded",
             b"name=a&access_token=very-secret&targeting=%7B%7D&batch=%5B%22access_token%3Dvery-secret%22%5D",
         );
-        record.write(&form, Some("a test of the mark"));
+        record.write(&form);
         let json = entry(
             "application/json",
             br#"{"name": "a", "client_secret": "very-secret"}"#,
         );
-        record.write(&json, None);
+        record.write(&json);
         let parts = entry(
             "multipart/form-data; boundary=xx",
             b"--xx\r\nContent-Disposition: form-data; name=\"advertiser_id\"\r\n\r\n7\r\n--xx\r\nContent-Disposition: \
               form-data; name=\"file\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n\xff\xd8\r\n--xx--\r\n",
         );
-        record.write(&parts, None);
+        record.write(&parts);
         let file = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
         assert!(
             file.file_name()
@@ -237,11 +236,9 @@ mod tests {
         );
         assert_eq!(lines[0]["body"]["form"][0], json!(["name", "a"]));
         assert_eq!(lines[0]["body"]["form"][2], json!(["targeting", "{}"]));
-        assert_eq!(lines[0]["deliberate"], "a test of the mark");
         assert_eq!(lines[0]["headers"]["user-agent"], "campaign-execution/1");
         assert_eq!(lines[0]["answer"]["json"]["id"], "1");
         assert_eq!(lines[1]["body"]["json"]["name"], "a");
-        assert_eq!(lines[1]["deliberate"], Value::Null);
         let expected = json!([
             {"name": "advertiser_id", "text": "7"}, {"name": "file", "filename": "a.png", "bytes": 2}
         ]);

@@ -13,7 +13,6 @@ const KNOWN: &[&str] = &[
     "assets",
     "catalogs",
     "clock_ahead_s",
-    "deliberate",
     "disapprove",
     "ga4",
     "journal_kept",
@@ -69,15 +68,6 @@ fn one(world: &mut World, vendors: &[Vendor], key: &str, value: &Value) -> Resul
         "journal_kept" => {
             let kept = usize::try_from(number(key, value)?).map_err(|e| e.to_string())?;
             world.journal.keep(kept);
-        }
-        "deliberate" => {
-            world.switches.deliberate = match value {
-                Value::Null => None,
-                Value::String(why) => Some(why.clone()),
-                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                    return Err("deliberate must be a text or null".to_owned());
-                }
-            }
         }
         "disapprove" => world.switches.disapprove = texts(key, value)?,
         "review_pending" => world.switches.review_pending = texts(key, value)?,

@@ -55,8 +55,6 @@ pub(super) struct Switches {
     pub(super) revoked: Vec<String>,
     /// How long an access token lives, in seconds.
     pub(super) token_ttl_s: Option<i64>,
-    /// The requests that follow are wrong on purpose, and why.
-    pub(super) deliberate: Option<String>,
     /// Product catalogs that are not well, by vendor and id, `vendor/*` for all.
     pub(super) catalogs: BTreeMap<String, Map<String, Value>>,
     /// How long an uploaded video cannot be used.

@@ -1,7 +1,7 @@
 """The service's requests, as the integration tests recorded them, against the vendors' definitions.
 
 Every request of the service is checked and counted: those that a fault answered too (only their answers are not the sandbox's
-own), and those that a test had sent wrong on purpose, which have to be refused.
+own). None is let through: what the service sends is never wrong on purpose.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class _Tally:
     refused: int = 0
     answers: int = 0
     wrong: int = 0
-    deliberate: int = 0
 
 
 @dataclass
@@ -74,11 +73,7 @@ def _one(request: Request, definitions: Definitions, tallies: dict[str, _Tally],
     tally = tallies[verdict.method]
     tally.bodies += 1
     where = f"{request.vendor} {verdict.method}"
-    if request.deliberate:
-        tally.deliberate += 1
-        if not problems:
-            findings.add(f"{where}: marked as wrong on purpose ({request.deliberate}), and nothing is wrong", request.source)
-    elif problems:
+    if problems:
         tally.refused += 1
         for problem in problems:
             findings.add(f"{where}: {problem}", request.source)
@@ -95,15 +90,15 @@ def _print(tallies: dict[str, dict[str, _Tally]], report: Report) -> None:
     for vendor, methods in tallies.items():
         for method, tally in sorted(methods.items()):
             rows.append(
-                (vendor, method, tally.bodies, tally.refused, tally.deliberate, tally.answers, tally.wrong),
+                (vendor, method, tally.bodies, tally.refused, tally.answers, tally.wrong),
             )
             report.good(tally.bodies - tally.refused + tally.answers - tally.wrong)
         total = [sum(getattr(t, name) for t in methods.values()) for name in _Tally.__dataclass_fields__]
-        bodies, refused, answers, wrong, deliberate = total
-        rows.append((vendor, "all", bodies, refused, deliberate, answers, wrong))
+        bodies, refused, answers, wrong = total
+        rows.append((vendor, "all", bodies, refused, answers, wrong))
         if not bodies:
             report.bad(f"{vendor}: the service sent it nothing")
-    report.table(("vendor", "method", "bodies", "refused", "on purpose", "answers", "wrong"), rows)
+    report.table(("vendor", "method", "bodies", "refused", "answers", "wrong"), rows)
 
 
 def _coverage(requests: list[Request], tallies: dict[str, dict[str, _Tally]], report: Report) -> None:

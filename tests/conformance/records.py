@@ -1,7 +1,7 @@
 """What the integration tests left behind: every request that reached the sandbox, with its answer.
 
 Reads the JSON Lines that `src/sandbox/record.rs` writes. Must not judge a request, and must not drop one: what is not the
-service's own, what a fault answered and what is wrong on purpose are told apart here and counted by the caller.
+service's own and what a fault answered are told apart here and counted by the caller.
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ class Request:
     status: int | None = None
     answer: Any = None
     faults: list[str] = field(default_factory=list)
-    #: Why a test had it sent although it is wrong.
-    deliberate: str | None = None
     #: File and line, for a person who looks into it.
     source: str = ""
 
@@ -74,7 +72,6 @@ def _request(row: dict[str, Any], source: str) -> Request:
         status=row["status"],
         answer=answer.get("json"),
         faults=row["faults"],
-        deliberate=row["deliberate"],
         source=source,
     )
 

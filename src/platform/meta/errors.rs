@@ -186,6 +186,15 @@ const TABLE: &[(i64, i64, Means)] = {
             3_858_152,
             No(Validation, "set settings.dsa_beneficiary and settings.dsa_payor"),
         ),
+        // Seen by others: github.com/pipeboard-co/meta-ads-mcp/issues/144.
+        (
+            ANY,
+            3_260_011,
+            No(
+                Validation,
+                "what a published ad set promotes cannot be changed: give the ad group another key, which makes it anew",
+            ),
+        ),
         // Accounts (error-reference).
         (
             ANY,

@@ -1,8 +1,10 @@
 //! Dates, money, pacing, frequency caps and bids: the rules that campaigns, insertion orders and line items share.
 //!
 //! Must not know which resource it looks at. Each rule stands in the reference of its message:
-//! `https://developers.google.com/display-video/api/reference/rest/v4/` + `FrequencyCap`, `Pacing`, `BiddingStrategy`,
-//! `DateRange`.
+//! <https://developers.google.com/display-video/api/reference/rest/v4/FrequencyCap>,
+//! <https://developers.google.com/display-video/api/reference/rest/v4/Pacing>,
+//! <https://developers.google.com/display-video/api/reference/rest/v4/BiddingStrategy>,
+//! <https://developers.google.com/display-video/api/reference/rest/v4/DateRange>.
 
 use super::Fault;
 use chrono::{Datelike, NaiveDate};

@@ -2,8 +2,9 @@
 //!
 //! Must not change the store; it sees an object before and after, and may normalise the latter. Sources are the field
 //! descriptions of
-//! <https://developers.google.com/display-video/api/reference/rest/v4/advertisers.campaigns>, `…/advertisers.insertionOrders`,
-//! `…/advertisers.lineItems` and `…/advertisers.creatives`, unless a rule names another.
+//! <https://developers.google.com/display-video/api/reference/rest/v4/advertisers.campaigns>,
+//! <https://developers.google.com/display-video/api/reference/rest/v4/advertisers.insertionOrders> and
+//! <https://developers.google.com/display-video/api/reference/rest/v4/advertisers.lineItems>, unless a rule names another.
 
 use super::budgets::{bid_strategy, flight, frequency_cap, pacing, positive, range};
 use super::{Fault, KINDS, accounts, creatives};

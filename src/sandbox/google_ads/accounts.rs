@@ -2,7 +2,7 @@
 //!
 //! Must not refuse requests; `mod.rs` does, by what it finds here.
 
-use super::NAME;
+use super::{NAME, campaigns};
 use crate::sandbox::control::micros;
 use crate::sandbox::store::{Draft, Handle};
 use crate::sandbox::world::World;
@@ -141,6 +141,10 @@ fn set(world: &mut World, customer: &str, setting: &str, value: &Value) -> Resul
             .ok_or_else(|| format!("{setting} must be a text"))
     };
     let (kind, fields): (&'static str, Vec<(&str, Value)>) = match setting {
+        "undeclared_campaign" => {
+            campaigns::old(world, customer, &text()?);
+            return Ok(());
+        }
         "account_status" => ("customer", vec![("status", text()?.into())]),
         "currency" => ("customer", vec![("currencyCode", text()?.into())]),
         "timezone" => {
@@ -195,7 +199,7 @@ fn set(world: &mut World, customer: &str, setting: &str, value: &Value) -> Resul
             return Err(format!(
                 "a google-ads account has no {setting}; there are: account_status, amount_served, auto_tagging, \
                  billing_status, currency, login_customer_id, merchant, minimum_daily_budget, payer, spending_limit, \
-                 timezone"
+                 timezone, undeclared_campaign"
             ));
         }
     };

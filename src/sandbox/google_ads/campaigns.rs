@@ -8,9 +8,11 @@ use super::accounts::today;
 use super::derived::users;
 use super::errors::Fault;
 use super::mutate::{Kind, Ruling, Tx, snake};
+use super::request::Operation;
 use super::rules::{Fields, default, namesakes, none, text};
-use super::{NAME, channels, urls};
-use crate::sandbox::store::{Handle, Object};
+use super::{NAME, channels, resource_name, urls};
+use crate::sandbox::store::{Draft, Handle, Object};
+use crate::sandbox::world::World;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::{Value, json};
 
@@ -100,7 +102,7 @@ fn update_campaign(tx: &mut Tx<'_>, handle: Handle, after: &mut Fields) -> Rulin
     let before = tx.world.store.get(handle).clone();
     let mut faults = Vec::new();
     for field in ["name", "containsEuPoliticalAdvertising", "campaignBudget"] {
-        if text(after, field).is_empty() {
+        if text(after, field).is_empty() && !before.text(field).is_empty() {
             let message = "The field cannot be cleared.";
             let fault = Fault::new("fieldError", "FIELD_CANNOT_BE_CLEARED", message);
             faults.push(fault.at(&snake(field)));
@@ -377,4 +379,66 @@ fn remove_campaign(tx: &mut Tx<'_>, handle: Handle) -> Ruling<()> {
         tx.set_removed(budget);
     }
     Ok(())
+}
+
+/// A campaign of the time before campaigns had to say whether they have EU political advertising.
+pub(super) fn old(world: &mut World, customer: &str, name: &str) {
+    let id = world.ids.google();
+    let key = resource_name(customer, "campaign", &id);
+    let fields = json!({
+        "resourceName": key, "id": id, "name": name, "status": "ENABLED", "advertisingChannelType": "SEARCH", "manualCpc": {},
+        "biddingStrategyType": "MANUAL_CPC",
+    });
+    world.store.create(Draft {
+        vendor: NAME,
+        account: customer.to_owned(),
+        kind: "campaign",
+        id,
+        key: key.clone(),
+        parent: None,
+        fields: fields.as_object().cloned().unwrap_or_default(),
+        what: "exists".to_owned(),
+    });
+    let account = world.store.find(NAME, &format!("customers/{customer}"));
+    if let Some(account) = account {
+        world.store.change(account, "", |object| {
+            object.fields.insert("_undeclared".into(), key.into());
+        });
+    }
+    world.store.commit();
+}
+
+/// "If the account has any campaign that declares nothing about EU political advertising, all of its campaigns are closed to
+/// changes but the declaration": <https://developers.google.com/google-ads/api/docs/api-policy/eu-par>.
+pub(super) fn undeclared(world: &World, customer: &str, operations: &[Operation]) -> Option<Fault> {
+    let account = world.store.find(NAME, &format!("customers/{customer}"))?;
+    let campaign = world
+        .store
+        .find(NAME, world.store.get(account).text("_undeclared"))?;
+    let campaign = world.store.get(campaign);
+    if declared(campaign) || campaign.text("status") == "REMOVED" {
+        return None;
+    }
+    let harmless = |operation: &Operation| {
+        matches!(operation.kind.resource, "customer" | "asset" | "label")
+            || operation.body.get("updateMask").and_then(Value::as_str)
+                == Some("containsEuPoliticalAdvertising")
+    };
+    let message = "The customer has a campaign without a declaration about EU political advertising.";
+    operations
+        .iter()
+        .find(|operation| !harmless(operation))
+        .map(|operation| {
+            Fault::new(
+                "mutateError",
+                "EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED",
+                message,
+            )
+            .under(&operation.prefix)
+        })
+}
+
+/// Whether a campaign says something about EU political advertising.
+pub(super) fn declared(campaign: &Object) -> bool {
+    !campaign.text("containsEuPoliticalAdvertising").is_empty()
 }

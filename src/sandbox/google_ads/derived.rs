@@ -2,8 +2,8 @@
 //!
 //! Computed when read, from the objects and the switches. Must not store anything.
 
-use super::NAME;
 use super::accounts::today;
+use super::{NAME, campaigns};
 use crate::sandbox::store::{Handle, Object};
 use crate::sandbox::world::{World, mentions};
 use serde_json::{Value, json};
@@ -41,6 +41,9 @@ pub(super) fn field(world: &World, handle: Handle, path: &[String]) -> Option<Va
     match (object.kind, &path[..]) {
         ("campaign", ["primaryStatus"]) => Some(primary(world, object).0.into()),
         ("campaign", ["primaryStatusReasons"]) => Some(json!(primary(world, object).1)),
+        ("campaign", ["missingEuPoliticalAdvertisingDeclaration"]) => {
+            Some((!campaigns::declared(object)).into())
+        }
         ("campaign", ["servingStatus"]) => Some(serving(world, object).into()),
         ("campaign" | "ad_group", ["labels"]) => Some(json!(labels(world, object))),
         ("campaign_budget", ["referenceCount"]) => Some(users(world, object).len().to_string().into()),

@@ -9,6 +9,10 @@ use super::mutate::{Kind, Ruling, Tx, gone, snake};
 use super::rules::{Fields, default, namesakes, none, text};
 use super::{NAME, resource_name};
 use crate::sandbox::store::Handle;
+use serde_json::json;
+
+/// Labels of one campaign or ad group (`enums/resource_limit_type.proto`, `LABELS_PER_CAMPAIGN`).
+const MOST_LABELS: usize = 50;
 
 pub(super) const LABEL: Kind = Kind {
     resource: "label",
@@ -105,6 +109,23 @@ fn link_label(tx: &mut Tx<'_>, mut fields: Fields, owner: &str, resource: &'stat
     };
     if tx.world.store.find(NAME, &key).is_some_and(|h| !tx.removed(h)) {
         return Err(vec![Fault::new(family, code, "The label is already attached.")]);
+    }
+    let others = tx.world.store.get(parent).children.iter();
+    let others = others
+        .map(|h| tx.world.store.get(*h))
+        .filter(|o| o.kind == resource && o.text("status") != "REMOVED")
+        .count();
+    if others >= MOST_LABELS {
+        let limit = if resource == "campaign_label" {
+            "LABELS_PER_CAMPAIGN"
+        } else {
+            "LABELS_PER_AD_GROUP"
+        };
+        let details = json!({"resourceCountDetails": {
+            "enclosingId": tx.world.store.get(parent).id, "limit": MOST_LABELS, "limitType": limit, "existingCount": others,
+        }});
+        let (family, message) = ("resourceCountLimitExceededError", "There are too many labels.");
+        return Err(vec![Fault::new(family, "RESOURCE_LIMIT", message).with(details)]);
     }
     let label = tx.world.store.get(label);
     let (label_key, label_name) = (label.key.clone(), label.text("name").to_owned());

@@ -9,7 +9,7 @@ use super::errors::{Fault, Step, failure, refuse};
 use super::masks::{apply_mask, changes};
 use super::request::{Form, Operation, operations};
 use super::schema::camel;
-use super::{NAME, asset_groups, criteria, resource_name};
+use super::{NAME, asset_groups, campaigns, criteria, resource_name};
 use crate::sandbox::google_rpc::bad_request;
 use crate::sandbox::http::Answer;
 use crate::sandbox::store::{Draft, Handle};
@@ -422,6 +422,9 @@ pub(super) fn answer(world: &mut World, customer: &str, form: &Form, mut body: M
             "TOO_MANY_MUTATE_OPERATIONS",
             "Too many mutate operations in request.",
         );
+        return refuse(world, &[fault]);
+    }
+    if let Some(fault) = campaigns::undeclared(world, customer, &operations) {
         return refuse(world, &[fault]);
     }
     let start = world.store.mark();

@@ -2,6 +2,7 @@
 
 mod changes;
 mod channels;
+mod prose;
 
 use super::*;
 use axum::http::HeaderMap;
@@ -178,113 +179,135 @@ fn a_forgotten_status_makes_a_live_campaign() {
 
 #[test]
 fn each_rule_of_a_create_bites() {
-    for (pointer, value, code) in [
+    for (rule, pointer, value, code) in [
         (
+            "",
             "/2/campaignOperation/create/containsEuPoliticalAdvertising",
             Value::Null,
             "fieldError.REQUIRED",
         ),
         (
+            "",
             "/2/campaignOperation/create/startDateTime",
             json!("2020-01-01 00:00:00"),
             "campaignError.CANNOT_SET_DATE_TO_PAST",
         ),
         (
+            "",
             "/2/campaignOperation/create/endDateTime",
             json!("2035-12-31 12:00:00"),
             "dateError.DATE_RANGE_ERROR_END_TIME_MUST_BE_THE_END_OF_A_DAY",
         ),
         (
+            "",
             "/2/campaignOperation/create/endDateTime",
             json!("2035-11-30 23:59:59"),
             "dateRangeError.START_DATE_AFTER_END_DATE",
         ),
         (
+            "google-ads.a-campaign-has-a-strategy",
             "/2/campaignOperation/create/maximizeConversions",
             Value::Null,
             "fieldError.REQUIRED",
         ),
         (
+            "",
             "/2/campaignOperation/create/campaignBudget",
             json!(rn("campaignBudgets/-9")),
             "mutateError.RESOURCE_NOT_FOUND",
         ),
         (
+            "",
             "/2/campaignOperation/create/resourceName",
             json!(rn("campaigns/-1")),
             "newResourceCreationError.DUPLICATE_TEMP_IDS",
         ),
         (
+            "",
             "/2/campaignOperation/create/resourceName",
             json!(rn("campaigns/5")),
             "newResourceCreationError.CANNOT_SET_ID_FOR_CREATE",
         ),
         (
+            "",
             "/2/campaignOperation/create/finalUrlSuffix",
             json!("?a=b"),
             "urlFieldError.FINAL_URL_SUFFIX_MALFORMED",
         ),
         (
+            "",
             "/2/campaignOperation/create/urlCustomParameters/0/key",
             json!("a_b"),
             "urlFieldError.INVALID_CHARACTERS_IN_URL_CUSTOM_PARAMETER_KEY",
         ),
         (
+            "",
             "/1/campaignBudgetOperation/create/amountMicros",
             json!("5000001"),
             "campaignBudgetError.NON_MULTIPLE_OF_MINIMUM_CURRENCY_UNIT",
         ),
         (
+            "google-ads.budgets-above-nothing",
             "/1/campaignBudgetOperation/create/amountMicros",
             json!("0"),
             "campaignBudgetError.MONEY_AMOUNT_LESS_THAN_CURRENCY_MINIMUM_CPC",
         ),
         (
+            "google-ads.no-total-in-a-daily-budget",
             "/1/campaignBudgetOperation/create/totalAmountMicros",
             json!("5000000"),
             "campaignBudgetError.TOTAL_BUDGET_AMOUNT_MUST_BE_UNSET_FOR_BUDGET_PERIOD_DAILY",
         ),
         (
+            "google-ads.criteria-have-no-temporary-name",
             "/3/campaignCriterionOperation/create/resourceName",
             json!(rn("campaignCriteria/-7")),
             "mutateError.INCONSISTENT_FIELD_VALUES",
         ),
         (
+            "",
             "/6/adGroupCriterionOperation/create/keyword/text",
             json!("a b c d e f g h i j k"),
             "criterionError.KEYWORD_HAS_TOO_MANY_WORDS",
         ),
         (
+            "",
             "/6/adGroupCriterionOperation/create/keyword/text",
             json!("x".repeat(81)),
             "criterionError.KEYWORD_TEXT_TOO_LONG",
         ),
         (
+            "",
             "/7/adGroupAdOperation/create/ad/responsiveSearchAd/headlines",
             json!([{"text": "One"}]),
             "collectionSizeError.TOO_FEW",
         ),
         (
+            "",
             "/7/adGroupAdOperation/create/ad/responsiveSearchAd/headlines/0/text",
             json!("Two"),
             "assetError.DUPLICATE_ASSET",
         ),
         (
+            "",
             "/7/adGroupAdOperation/create/ad/responsiveSearchAd/headlines/0/text",
             json!("x".repeat(31)),
             "stringLengthError.TOO_LONG",
         ),
         (
+            "",
             "/7/adGroupAdOperation/create/ad/responsiveSearchAd/path1",
             Value::Null,
             "",
         ),
         (
+            "",
             "/7/adGroupAdOperation/create/ad/finalUrls",
             Value::Null,
             "fieldError.REQUIRED",
         ),
         (
+            "google-ads.final-urls-have-a-protocol",
             "/7/adGroupAdOperation/create/ad/finalUrls/0",
             json!("www.example.com"),
             "urlFieldError.MISSING_PROTOCOL_IN_FINAL_URL",
@@ -305,7 +328,7 @@ fn each_rule_of_a_create_bites() {
         } else {
             assert!(
                 codes(&body).iter().any(|c| c == code),
-                "{pointer} = {value}: expected {code}, got {body}"
+                "{rule}: {pointer} = {value}: expected {code}, got {body}"
             );
             assert!(
                 find(&mut world, "SELECT campaign.id FROM campaign").is_empty(),
@@ -327,30 +350,43 @@ fn updates_need_a_mask_and_leave_immutable_fields_alone() {
         }
         json!([{"campaignOperation": operation}])
     };
-    for (mask, fields, code) in [
+    for (rule, mask, fields, code) in [
         (
+            "google-ads.an-update-has-a-mask",
             "",
             json!({"status": "ENABLED"}),
             "fieldMaskError.FIELD_MASK_MISSING",
         ),
         (
+            "",
             "stat",
             json!({"status": "ENABLED"}),
             "fieldMaskError.FIELD_NOT_FOUND",
         ),
         (
+            "google-ads.masks-name-subfields",
             "networkSettings",
             json!({"networkSettings": {"targetGoogleSearch": true}}),
             "fieldMaskError.FIELD_HAS_SUBFIELDS",
         ),
         (
+            "",
             "advertisingChannelType",
             json!({"advertisingChannelType": "DISPLAY"}),
             "fieldError.IMMUTABLE_FIELD",
         ),
-        ("name", json!({}), "fieldError.FIELD_CANNOT_BE_CLEARED"),
+        (
+            "google-ads.names-cannot-be-cleared",
+            "name",
+            json!({}),
+            "fieldError.FIELD_CANNOT_BE_CLEARED",
+        ),
     ] {
-        assert_eq!(codes(&mutate(&mut world, update(mask, fields)).1), [code]);
+        assert_eq!(
+            codes(&mutate(&mut world, update(mask, fields)).1),
+            [code],
+            "{rule}"
+        );
     }
     let (status, body) = mutate(
         &mut world,
@@ -370,6 +406,7 @@ fn updates_need_a_mask_and_leave_immutable_fields_alone() {
         rows[0]["campaign"]["maximizeConversions"]["targetCpaMicros"],
         "18500000"
     );
+    // Rule: google-ads.a-resource-once-in-a-request
     let twice = json!([
         update("status", json!({"status": "PAUSED"}))[0],
         update("status", json!({"status": "PAUSED"}))[0]
@@ -388,6 +425,7 @@ fn removing_a_campaign_removes_its_own_budget_and_is_final() {
         &mut world,
         json!([{"campaignBudgetOperation": {"remove": budget}}]),
     );
+    // Rule: google-ads.a-budget-in-use-stays
     assert_eq!(codes(&body), ["campaignBudgetError.CAMPAIGN_BUDGET_IN_USE"]);
     let remove = json!([{"campaignOperation": {"remove": campaign}}]);
     assert_eq!(mutate(&mut world, remove.clone()).0, 200);
@@ -442,6 +480,7 @@ fn customers_have_a_service_of_their_own_and_a_state() {
         (status, codes(&body)),
         (
             403,
+            // Rule: google-ads.a-suspended-account-changes-nothing
             vec!["authorizationError.ACTION_NOT_PERMITTED_FOR_SUSPENDED_ACCOUNT".to_owned()]
         )
     );
@@ -449,6 +488,7 @@ fn customers_have_a_service_of_their_own_and_a_state() {
     let query = json!({"query": "SELECT customer.id FROM customer"});
     assert_eq!(
         codes(&post(&mut world, "/googleAds:search", &query).1),
+        // Rule: google-ads.an-account-is-enabled
         ["authorizationError.CUSTOMER_NOT_ENABLED"]
     );
 }

@@ -214,7 +214,7 @@ fn rendered(source: &Source, account: &str) -> Value {
     body
 }
 
-/// `accounts.dataSources.fileUploads.get`: "Only the `latest` alias is accepted" (`fileuploads.proto`), and only file sources
+/// <https://developers.google.com/merchant/api/reference/rest/datasources_v1/accounts.dataSources.fileUploads/get>: "Only the `latest` alias is accepted" (`fileuploads.proto`), and only file sources
 /// have one.
 pub(super) fn upload(about: &Settings, account: &str, source: &str, upload: &str) -> Result<Value, Answer> {
     if upload != "latest" {

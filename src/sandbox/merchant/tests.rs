@@ -59,6 +59,7 @@ fn aggregates_are_filtered_by_context_and_country() {
         assert_eq!(status, 400, "{bad}");
         let info = &body["error"]["details"][0];
         assert_eq!(info["@type"], "type.googleapis.com/google.rpc.ErrorInfo");
+        // Rule: merchant.filters-of-two-fields
         assert_eq!(info["metadata"]["REASON"], "INVALID_FILTER", "{bad}");
     }
 }
@@ -84,7 +85,9 @@ fn pages_are_25_unless_asked_otherwise_and_250_at_most() {
     );
     // "All other parameters must match the call that provided the page token."
     let other = filter("reporting_context = \"FREE_LISTINGS\"");
+    // Rule: merchant.a-page-token-is-for-its-own-list
     assert_eq!(page(&format!("{other}&pageToken={next}")).0, 400);
+    // Rule: merchant.page-sizes-are-counts
     assert_eq!(page("pageSize=-1").0, 400);
     assert_eq!(page("pageSize=many").0, 400);
 }
@@ -119,17 +122,21 @@ fn an_account_is_named_by_its_number_and_seen_by_who_may() {
     assert_eq!(of("/accounts/v1/accounts/5/issues"), (200, None));
     assert_eq!(
         of("/accounts/v1/accounts/five/issues"),
+        // Rule: merchant.accounts-are-numbers
         (400, Some("INVALID_NAME_PART_NOT_NUMBER".into()))
     );
     assert_eq!(
         of("/products/v1/accounts/6/products"),
+        // Rule: merchant.accounts-are-seen-by-their-users
         (401, Some("PERMISSION_DENIED_ACCOUNTS".into()))
     );
     assert_eq!(
         of("/accounts/v1/accounts/7"),
+        // Rule: merchant.projects-are-registered
         (401, Some("GCP_NOT_REGISTERED".into()))
     );
     let aggregates = "/issueresolution/v1/accounts/8/aggregateProductStatuses";
+    // Rule: merchant.advanced-accounts-have-no-aggregates
     assert_eq!(of(aggregates), (400, Some("INVALID_ARGUMENT".into())));
     assert_eq!(of("/accounts/v1/accounts/8/issues"), (200, None));
 }
@@ -149,7 +156,9 @@ fn only_the_latest_upload_of_a_file_can_be_asked_for() {
         (200, Some("FAILED"))
     );
     assert_eq!(upload["issues"][0]["count"], "3");
+    // Rule: merchant.only-the-latest-upload
     assert_eq!(ask(&mut world, &format!("{base}/7/fileUploads/1"), "").0, 400);
+    // Rule: merchant.uploads-only-of-files
     assert_eq!(
         ask(&mut world, &format!("{base}/8/fileUploads/latest"), "").0,
         404

@@ -94,6 +94,14 @@ pub(super) fn campaign(context: &Context<'_>, fields: &Params) -> Result<(), Fau
             "not a special ad category",
         ));
     }
+    // "special_ad_category_country" goes with every category but none.
+    let special = categories.iter().any(|v| v != "NONE");
+    let countries = fields
+        .get("special_ad_category_country")
+        .and_then(Value::as_array);
+    if special && countries.is_none_or(Vec::is_empty) {
+        return Err(Fault::required("special_ad_category_country"));
+    }
     both(fields)?;
     let sharing = fields
         .get("is_adset_budget_sharing_enabled")
@@ -119,6 +127,7 @@ pub(super) fn campaign(context: &Context<'_>, fields: &Params) -> Result<(), Fau
             ));
         }
     }
+    running(context, fields, sharing)?;
     if amount(fields, "spend_cap")
         .is_some_and(|cap| cap < 100 * accounts::minimum_daily(context.world, context.account))
     {
@@ -127,6 +136,29 @@ pub(super) fn campaign(context: &Context<'_>, fields: &Params) -> Result<(), Fau
             .blaming("spend_cap"));
     }
     times(context, fields, "start_time", "stop_time")
+}
+
+/// Of a campaign that runs, sharing cannot be turned on, and while it shares its strategy stays
+/// (<https://developers.facebook.com/docs/marketing-api/bidding/guides/adset-budget-sharing>).
+fn running(context: &Context<'_>, fields: &Params, sharing: Option<bool>) -> Result<(), Fault> {
+    let Some((_, old)) = context.old.filter(|(_, old)| old.text("status") == "ACTIVE") else {
+        return Ok(());
+    };
+    let before = old
+        .fields
+        .get("is_adset_budget_sharing_enabled")
+        .and_then(Value::as_bool);
+    if sharing == Some(true) && before != Some(true) {
+        let message = "Ad set budget sharing cannot be enabled on a running campaign";
+        return Err(Fault::new(100, message)
+            .sub(3_858_418)
+            .blaming("is_adset_budget_sharing_enabled"));
+    }
+    if sharing == Some(true) && old.text("bid_strategy") != text(fields, "bid_strategy") {
+        let message = "The bid strategy cannot be changed while ad sets share their budgets";
+        return Err(Fault::new(100, message).sub(4_834_006).blaming("bid_strategy"));
+    }
+    Ok(())
 }
 
 fn campaign_budget(context: &Context<'_>, fields: &Params, sharing: Option<bool>) -> Result<(), Fault> {
@@ -232,6 +264,7 @@ pub(super) fn adset(context: &Context<'_>, fields: &Params) -> Result<(), Fault>
         return Err(Fault::required("promoted_object"));
     }
     promoted(fields, campaign)?;
+    still_promoted(context, fields)?;
     if let Some(caps) = fields.get("frequency_control_specs").and_then(Value::as_array)
         && !caps.is_empty()
         && !matches!(goal, "REACH" | "THRUPLAY")
@@ -270,6 +303,21 @@ fn promoted(fields: &Params, campaign: &Object) -> Result<(), Fault> {
     let catalog = campaign.fields.get("promoted_object");
     if catalog.is_some_and(|p| p.get("product_catalog_id").is_some()) && !has("product_set_id") {
         return wrong("a campaign that promotes a catalog has ad sets with a product_set_id");
+    }
+    Ok(())
+}
+
+/// What an ad set with ads promotes stays: <https://github.com/pipeboard-co/meta-ads-mcp/issues/144>.
+fn still_promoted(context: &Context<'_>, fields: &Params) -> Result<(), Fault> {
+    let Some((_, old)) = context.old else {
+        return Ok(());
+    };
+    let before = old.fields.get("promoted_object");
+    let ads = old.children.iter().map(|h| context.world.store.get(*h));
+    let published = ads.filter(|ad| ad.text("status") != "DELETED").count() > 0;
+    if published && before.is_some_and(|before| Some(before) != fields.get("promoted_object")) {
+        let message = "The promoted object of an ad set with published ads cannot be changed";
+        return Err(Fault::new(100, message).sub(3_260_011).blaming("promoted_object"));
     }
     Ok(())
 }

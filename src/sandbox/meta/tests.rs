@@ -1,6 +1,7 @@
 //! The rules bite: what Meta refuses is refused, what it accepts is there afterwards.
 
 mod creatives;
+mod prose;
 
 use super::*;
 use axum::http::HeaderMap;
@@ -349,6 +350,7 @@ fn tokens_proofs_accounts_and_review_follow_the_world() {
         "act_42",
         &json!({"appsecret_proof": "bad"}),
     );
+    // Rule: meta.proofs-are-right
     assert_eq!(code(&body), (104, 0));
     world.switches.token_expired.insert("meta".into(), 1);
     let (status, body) = call(&mut world, Method::GET, "act_42", &json!({}));
@@ -361,6 +363,7 @@ fn tokens_proofs_accounts_and_review_follow_the_world() {
     accounts::configure(&mut world, "42", "funding_source", &json!(false)).unwrap();
     assert!(get(&mut world, "act_42", json!({"fields": "funding_source"}))["funding_source"].is_null());
     accounts::configure(&mut world, "42", "account_status", &json!(2)).unwrap();
+    // Rule: meta.a-disabled-account-changes-nothing
     assert_eq!(
         code(&post(&mut world, &adset_id, json!({"daily_budget": 3000})).1).0,
         200
@@ -397,6 +400,7 @@ fn validate_only_makes_nothing_and_budget_edits_are_counted() {
             200
         );
     }
+    // Rule: meta.four-budget-changes-an-hour
     assert_eq!(
         code(&post(&mut world, &adset_id, json!({"daily_budget": 9000})).1),
         (613, 1_487_632)

@@ -1,5 +1,7 @@
 //! The rules bite: what TikTok refuses is refused, what it accepts is there afterwards.
 
+mod prose;
+
 use super::*;
 use axum::http::HeaderMap;
 use serde_json::json;
@@ -139,71 +141,119 @@ fn a_leg_is_built_and_read_back() {
 
 #[test]
 fn each_rule_of_a_campaign_bites() {
-    for (field, value, expected) in [
-        ("campaign_name", json!(""), (40_002, "campaign_name")),
-        ("campaign_name", json!("x".repeat(513)), (40_002, "campaign_name")),
+    for (rule, field, value, expected) in [
+        ("", "campaign_name", json!(""), (40_002, "campaign_name")),
         (
+            "",
+            "campaign_name",
+            json!("x".repeat(513)),
+            (40_002, "campaign_name"),
+        ),
+        (
+            "",
             "campaign_name",
             json!("sale \u{1f600}"),
             (40_002, "campaign_name"),
         ),
-        ("objective_type", json!("CONVERSIONS"), (40_002, "objective_type")),
-        ("objective_type", json!("RF_REACH"), (40_118, "")),
         (
+            "",
+            "objective_type",
+            json!("CONVERSIONS"),
+            (40_002, "objective_type"),
+        ),
+        (
+            "tiktok.reach-and-frequency-by-allowlist",
+            "objective_type",
+            json!("RF_REACH"),
+            (40_118, ""),
+        ),
+        (
+            "tiktok.app-campaigns-say-what-for",
             "objective_type",
             json!("APP_PROMOTION"),
             (40_002, "app_promotion_type"),
         ),
         (
+            "tiktok.product-sales-say-from-where",
             "objective_type",
             json!("PRODUCT_SALES"),
             (40_002, "campaign_product_source"),
         ),
-        ("budget_mode", Value::Null, (40_002, "budget_mode")),
         (
+            "tiktok.a-campaign-has-a-budget-mode",
+            "budget_mode",
+            Value::Null,
+            (40_002, "budget_mode"),
+        ),
+        (
+            "tiktok.no-infinite-budget-to-share",
             "budget_mode",
             json!("BUDGET_MODE_INFINITE"),
             (40_002, "budget_mode"),
         ),
-        ("budget", Value::Null, (40_002, "budget")),
-        ("budget", json!(49.99), (40_002, "budget")),
-        ("budget", json!(10_000_000), (40_002, "budget")),
-        ("budget", json!(80.555), (40_002, "budget")),
-        ("budget", json!("80.5"), (40_002, "budget")),
+        ("", "budget", Value::Null, (40_002, "budget")),
+        ("", "budget", json!(49.99), (40_002, "budget")),
         (
+            "tiktok.campaign-budget-ceiling",
+            "budget",
+            json!(10_000_000),
+            (40_002, "budget"),
+        ),
+        ("", "budget", json!(80.555), (40_002, "budget")),
+        ("", "budget", json!("80.5"), (40_002, "budget")),
+        (
+            "tiktok.sales-is-for-conversions-and-products",
             "virtual_objective_type",
             json!("SALES"),
             (40_002, "virtual_objective_type"),
         ),
         (
+            "tiktok.a-destination-belongs-to-sales",
             "sales_destination",
             json!("WEBSITE"),
             (40_002, "sales_destination"),
         ),
-        ("campaign_product_source", json!("CATALOG"), (40_118, "")),
         (
+            "tiktok.no-shared-budget-for-catalogs",
+            "campaign_product_source",
+            json!("CATALOG"),
+            (40_118, ""),
+        ),
+        (
+            "tiktok.dedicated-campaigns-for-app-installs",
             "campaign_type",
             json!("IOS14_CAMPAIGN"),
             (40_002, "campaign_type"),
         ),
         (
+            "tiktok.known-special-industries",
             "special_industries",
             json!(["GAMBLING"]),
             (40_002, "special_industries"),
         ),
-        ("operation_status", json!("FROZEN"), (40_002, "operation_status")),
-        ("request_id", json!("abc"), (40_002, "request_id")),
         (
+            "",
+            "operation_status",
+            json!("FROZEN"),
+            (40_002, "operation_status"),
+        ),
+        ("", "request_id", json!("abc"), (40_002, "request_id")),
+        (
+            "",
             "budget_optimize_switch",
             json!(1),
             (40_002, "budget_optimize_switch"),
         ),
-        ("advertiser_id", json!("x"), (40_001, "")),
+        ("", "advertiser_id", json!("x"), (40_001, "")),
     ] {
         let mut world = World::new(7, 0);
         let (code, at) = with(&mut world, "campaign/create", campaign(), field, &value);
-        assert_eq!((code, at.as_str()), expected, "{field} = {value}");
-        assert_eq!(all(&mut world, "campaign/get"), 0, "{field}: nothing was made");
+        assert_eq!((code, at.as_str()), expected, "{rule}: {field} = {value}");
+        assert_eq!(
+            all(&mut world, "campaign/get"),
+            0,
+            "{rule} {field}: nothing was made"
+        );
     }
 }
 
@@ -220,6 +270,7 @@ fn what_does_not_say_otherwise_is_live() {
 fn a_currency_without_decimals_takes_none_and_has_its_own_floor() {
     let mut world = World::new(7, 0);
     accounts::configure(&mut world, "7001", "currency", &json!("JPY")).unwrap();
+    // Rule: tiktok.currencies-without-decimals
     for (budget, code) in [
         (json!(4_999), 40_002),
         (json!(5_000.5), 40_002),
@@ -246,6 +297,7 @@ fn names_are_unique_unless_request_ids_differ_and_a_repeated_one_is_refused_for_
     let mut named = campaign();
     named["request_id"] = json!("4611686018427387904");
     id(&post(&mut world, "campaign/create", named.clone()), "campaign_id");
+    // Rule: tiktok.a-repeated-request-id-is-refused
     assert_eq!(
         post(&mut world, "campaign/create", named.clone())["code"],
         40_050,
@@ -268,57 +320,141 @@ fn each_rule_of_an_ad_group_bites() {
     let (mut world, [campaign, ..]) = built();
     let mut body = group(&campaign);
     body["adgroup_name"] = json!("g2");
-    for (field, value, expected) in [
-        ("campaign_id", json!("1"), "campaign_id"),
-        ("promotion_type", Value::Null, "promotion_type"),
-        ("optimization_goal", json!("REACH"), "optimization_goal"),
-        ("optimization_goal", json!("GMV"), "optimization_goal"),
-        ("billing_event", json!("OCPM"), "billing_event"),
-        ("pacing", json!("FAST"), "pacing"),
-        ("bid_type", Value::Null, "bid_type"),
-        ("bid_type", json!("BID_TYPE_CUSTOM"), "bid_price"),
-        ("location_ids", json!([]), "location_ids"),
-        ("location_ids", json!(["DE"]), "location_ids"),
-        ("location_ids", json!(["2921044", "2921044"]), "location_ids"),
-        ("placements", Value::Null, "placements"),
-        ("placements", json!(["PLACEMENT_TOPBUZZ"]), "placements"),
-        ("age_groups", json!(["AGE_13_17"]), "age_groups"),
-        ("age_groups", json!(["AGE_20_30"]), "age_groups"),
-        ("gender", json!("ALL"), "gender"),
-        ("schedule_end_time", Value::Null, "schedule_end_time"),
+    for (rule, field, value, expected) in [
+        ("", "campaign_id", json!("1"), "campaign_id"),
         (
+            "tiktok.what-is-promoted-is-said",
+            "promotion_type",
+            Value::Null,
+            "promotion_type",
+        ),
+        (
+            "tiktok.goals-fit-the-objective",
+            "optimization_goal",
+            json!("REACH"),
+            "optimization_goal",
+        ),
+        ("", "optimization_goal", json!("GMV"), "optimization_goal"),
+        ("", "billing_event", json!("OCPM"), "billing_event"),
+        ("", "pacing", json!("FAST"), "pacing"),
+        (
+            "tiktok.a-shared-budget-needs-a-bid-type",
+            "bid_type",
+            Value::Null,
+            "bid_type",
+        ),
+        (
+            "tiktok.a-bid-of-ones-own-has-a-price",
+            "bid_type",
+            json!("BID_TYPE_CUSTOM"),
+            "bid_price",
+        ),
+        ("", "location_ids", json!([]), "location_ids"),
+        (
+            "tiktok.locations-are-numbers",
+            "location_ids",
+            json!(["DE"]),
+            "location_ids",
+        ),
+        (
+            "tiktok.a-location-once",
+            "location_ids",
+            json!(["2921044", "2921044"]),
+            "location_ids",
+        ),
+        (
+            "tiktok.placements-by-hand-are-named",
+            "placements",
+            Value::Null,
+            "placements",
+        ),
+        (
+            "tiktok.known-placements",
+            "placements",
+            json!(["PLACEMENT_TOPBUZZ"]),
+            "placements",
+        ),
+        (
+            "tiktok.no-minors-in-the-eu",
+            "age_groups",
+            json!(["AGE_13_17"]),
+            "age_groups",
+        ),
+        (
+            "tiktok.known-age-groups",
+            "age_groups",
+            json!(["AGE_20_30"]),
+            "age_groups",
+        ),
+        ("tiktok.known-genders", "gender", json!("ALL"), "gender"),
+        (
+            "tiktok.a-flight-has-an-end",
+            "schedule_end_time",
+            Value::Null,
+            "schedule_end_time",
+        ),
+        (
+            "",
             "schedule_end_time",
             json!("2035-11-30 00:00:00"),
             "schedule_end_time",
         ),
         (
+            "",
             "schedule_end_time",
             json!("2035-12-31T23:59:59Z"),
             "schedule_end_time",
         ),
         (
+            "",
             "schedule_start_time",
             json!("2035-12-01T00:00:00"),
             "schedule_start_time",
         ),
-        ("frequency", json!(3), "frequency"),
-        ("pixel_id", json!("5"), "pixel_id"),
         (
+            "tiktok.frequency-caps-only-for-reach",
+            "frequency",
+            json!(3),
+            "frequency",
+        ),
+        (
+            "tiktok.pixels-only-for-conversions",
+            "pixel_id",
+            json!("5"),
+            "pixel_id",
+        ),
+        (
+            "tiktok.attribution-windows-go-together",
             "click_attribution_window",
             json!("ONE_DAY"),
             "click_attribution_window",
         ),
-        ("shopping_ads_type", json!("VIDEO"), "shopping_ads_type"),
         (
+            "tiktok.shopping-ads-only-for-product-sales",
+            "shopping_ads_type",
+            json!("VIDEO"),
+            "shopping_ads_type",
+        ),
+        (
+            "tiktok.target-types-only-for-leads",
             "promotion_target_type",
             json!("EXTERNAL_WEBSITE"),
             "promotion_target_type",
         ),
-        ("budget", Value::Null, "budget"),
-        ("adgroup_name", json!("g1"), "adgroup_name"),
+        ("", "budget", Value::Null, "budget"),
+        (
+            "tiktok.ad-group-names-are-unique",
+            "adgroup_name",
+            json!("g1"),
+            "adgroup_name",
+        ),
     ] {
         let (code, at) = with(&mut world, "adgroup/create", body.clone(), field, &value);
-        assert_eq!((code, at.as_str()), (40_002, expected), "{field} = {value}");
+        assert_eq!(
+            (code, at.as_str()),
+            (40_002, expected),
+            "{rule}: {field} = {value}"
+        );
     }
     assert_eq!(all(&mut world, "adgroup/get"), 1, "nothing was made");
 }
@@ -330,12 +466,17 @@ fn without_shared_budgets_each_ad_group_has_a_floor_of_its_own() {
     own.as_object_mut().unwrap().remove("budget_optimize_on");
     let own = id(&post(&mut world, "campaign/create", own), "campaign_id");
     let body = group(&own);
-    for (field, value, expected) in [
-        ("budget", json!(19.99), "budget"),
-        ("budget_mode", json!("BUDGET_MODE_TOTAL"), "budget_mode"),
+    for (rule, field, value, expected) in [
+        ("tiktok.ad-group-budget-floor", "budget", json!(19.99), "budget"),
+        (
+            "tiktok.no-total-below-a-daily-budget",
+            "budget_mode",
+            json!("BUDGET_MODE_TOTAL"),
+            "budget_mode",
+        ),
     ] {
         let (_, at) = with(&mut world, "adgroup/create", body.clone(), field, &value);
-        assert_eq!(at, expected, "{field} = {value}");
+        assert_eq!(at, expected, "{rule}: {field} = {value}");
     }
     assert_eq!(post(&mut world, "adgroup/create", body)["code"], 0);
 }
@@ -344,41 +485,121 @@ fn without_shared_budgets_each_ad_group_has_a_floor_of_its_own() {
 fn each_rule_of_an_ad_bites() {
     let (mut world, [_, group, _]) = built();
     let body = ad(&group);
-    for (field, value, expected) in [
-        ("creatives", json!([]), (40_061, "creatives")),
-        ("adgroup_id", json!("x"), (40_002, "adgroup_id")),
-        ("ad_format", Value::Null, (40_002, "ad_format")),
-        ("ad_format", json!("CAROUSEL"), (40_002, "ad_format")),
-        ("ad_format", json!("SINGLE_IMAGE"), (40_002, "ad_format")),
-        ("ad_format", json!("CAROUSEL_ADS"), (40_002, "music_id")),
-        ("ad_format", json!("LIVE_CONTENT"), (40_002, "ad_format")),
-        ("identity_id", Value::Null, (40_002, "identity_id")),
-        ("identity_type", json!("PAGE"), (40_002, "identity_type")),
+    for (rule, field, value, expected) in [
+        ("", "creatives", json!([]), (40_061, "creatives")),
+        ("", "adgroup_id", json!("x"), (40_002, "adgroup_id")),
         (
+            "tiktok.an-ad-has-a-format",
+            "ad_format",
+            Value::Null,
+            (40_002, "ad_format"),
+        ),
+        (
+            "tiktok.known-ad-formats",
+            "ad_format",
+            json!("CAROUSEL"),
+            (40_002, "ad_format"),
+        ),
+        (
+            "tiktok.no-single-image-in-the-feed",
+            "ad_format",
+            json!("SINGLE_IMAGE"),
+            (40_002, "ad_format"),
+        ),
+        (
+            "tiktok.a-carousel-has-music",
+            "ad_format",
+            json!("CAROUSEL_ADS"),
+            (40_002, "music_id"),
+        ),
+        (
+            "tiktok.live-only-for-shopping",
+            "ad_format",
+            json!("LIVE_CONTENT"),
+            (40_002, "ad_format"),
+        ),
+        (
+            "tiktok.an-ad-has-an-identity",
+            "identity_id",
+            Value::Null,
+            (40_002, "identity_id"),
+        ),
+        (
+            "tiktok.known-identities",
+            "identity_type",
+            json!("PAGE"),
+            (40_002, "identity_type"),
+        ),
+        (
+            "tiktok.an-authorised-identity-names-its-business-centre",
             "identity_type",
             json!("BC_AUTH_TT"),
             (40_002, "identity_authorized_bc_id"),
         ),
-        ("video_id", Value::Null, (40_002, "video_id")),
-        ("image_ids", json!([]), (40_002, "image_ids")),
-        ("ad_text", json!(""), (40_002, "ad_text")),
-        ("ad_text", json!("x".repeat(101)), (40_002, "ad_text")),
-        ("ad_text", json!("Run \u{1f3c3}"), (40_002, "ad_text")),
-        ("call_to_action", Value::Null, (40_002, "call_to_action_id")),
-        ("call_to_action", json!("BUY"), (40_002, "call_to_action")),
-        ("landing_page_url", Value::Null, (40_002, "landing_page_url")),
-        ("landing_page_url", json!("shop"), (40_002, "landing_page_url")),
-        ("utm_params", json!([{ "key": "a", "value": "b" }]), (40_118, "")),
-        ("request_id", json!("1"), (40_002, "request_id")),
+        (
+            "tiktok.a-video-ad-has-a-video",
+            "video_id",
+            Value::Null,
+            (40_002, "video_id"),
+        ),
+        (
+            "tiktok.a-video-has-one-cover",
+            "image_ids",
+            json!([]),
+            (40_002, "image_ids"),
+        ),
+        ("", "ad_text", json!(""), (40_002, "ad_text")),
+        (
+            "tiktok.ad-texts-to-100",
+            "ad_text",
+            json!("x".repeat(101)),
+            (40_002, "ad_text"),
+        ),
+        (
+            "tiktok.ad-texts-without-emoji",
+            "ad_text",
+            json!("Run \u{1f3c3}"),
+            (40_002, "ad_text"),
+        ),
+        (
+            "tiktok.an-ad-has-a-button",
+            "call_to_action",
+            Value::Null,
+            (40_002, "call_to_action_id"),
+        ),
+        (
+            "tiktok.known-calls-to-action",
+            "call_to_action",
+            json!("BUY"),
+            (40_002, "call_to_action"),
+        ),
+        ("", "landing_page_url", Value::Null, (40_002, "landing_page_url")),
+        (
+            "tiktok.landing-pages-are-addresses",
+            "landing_page_url",
+            json!("shop"),
+            (40_002, "landing_page_url"),
+        ),
+        (
+            "tiktok.utm-params-by-allowlist",
+            "utm_params",
+            json!([{ "key": "a", "value": "b" }]),
+            (40_118, ""),
+        ),
+        ("", "request_id", json!("1"), (40_002, "request_id")),
     ] {
         if field == "adgroup_id" {
             let mut body = body.clone();
             body["adgroup_id"] = value;
-            assert_eq!(refused(&post(&mut world, "ad/create", body)).1, expected.1);
+            assert_eq!(
+                refused(&post(&mut world, "ad/create", body)).1,
+                expected.1,
+                "{rule}"
+            );
             continue;
         }
         let (code, at) = with(&mut world, "ad/create", body.clone(), field, &value);
-        assert_eq!((code, at.as_str()), expected, "{field} = {value}");
+        assert_eq!((code, at.as_str()), expected, "{rule}: {field} = {value}");
     }
     world.switches.policy_finding = vec!["forbidden".into()];
     let (code, _) = with(
@@ -402,22 +623,33 @@ fn an_update_keeps_to_what_may_change_and_to_what_was_spent() {
             .extend(more.as_object().unwrap().clone());
         body
     };
-    for (more, expected) in [
-        (json!({ "objective_type": "REACH" }), (40_002, "objective_type")),
+    for (rule, more, expected) in [
         (
+            "tiktok.objective-is-immutable",
+            json!({ "objective_type": "REACH" }),
+            (40_002, "objective_type"),
+        ),
+        (
+            "tiktok.budget-mode-is-immutable",
             json!({ "budget_mode": "BUDGET_MODE_TOTAL" }),
             (40_002, "budget_mode"),
         ),
-        (json!({ "budget": 80.5 }), (40_012, "No update")),
         (
+            "tiktok.an-update-updates-something",
+            json!({ "budget": 80.5 }),
+            (40_012, "No update"),
+        ),
+        (
+            "tiktok.special-industries-only-removed",
             json!({ "special_industries": ["CREDIT"] }),
             (40_002, "special_industries"),
         ),
-        (json!({ "budget": 1 }), (40_002, "budget")),
+        ("", json!({ "budget": 1 }), (40_002, "budget")),
     ] {
         let (code, at) = refused(&post(&mut world, "campaign/update", update(more.clone())));
-        assert_eq!((code, at.as_str()), expected, "{more}");
+        assert_eq!((code, at.as_str()), expected, "{rule}: {more}");
     }
+    // Rule: tiktok.placements-are-immutable
     let placement =
         json!({ "advertiser_id": "7001", "adgroup_id": group, "placements": ["PLACEMENT_PANGLE"] });
     assert_eq!(
@@ -458,6 +690,7 @@ fn an_ad_is_updated_whole_and_what_is_left_out_is_gone() {
         40_002,
         "the rest is missing"
     );
+    // Rule: tiktok.a-patch-changes-only-some-fields
     let mut link = patch;
     link["creatives"][0]["landing_page_url"] = json!("https://a.example/");
     assert_eq!(
@@ -475,6 +708,7 @@ fn statuses_go_in_batches_and_a_deletion_is_final_and_takes_all_along() {
         body[format!("{kind}_ids")] = ids;
         body
     };
+    // Rule: tiktok.twenty-ids-at-most
     let many: Vec<String> = (0..21).map(|n| n.to_string()).collect();
     assert_eq!(
         post(
@@ -573,20 +807,30 @@ fn lists_are_fuzzy_paged_and_strict() {
         ask(json!({}), json!({ "page": 2, "page_size": 3 })),
     );
     assert_eq!(page["data"]["list"].as_array().unwrap().len(), 1);
-    for (query, field) in [
-        (ask(json!({}), json!({ "page_size": 1001 })), "page_size"),
-        (ask(json!({}), json!({ "page": 0 })), "page"),
+    for (rule, query, field) in [
         (
+            "tiktok.pages-to-1000",
+            ask(json!({}), json!({ "page_size": 1001 })),
+            "page_size",
+        ),
+        ("", ask(json!({}), json!({ "page": 0 })), "page"),
+        (
+            "tiktok.filters-to-100-ids",
             ask(json!({ "campaign_ids": vec!["1"; 101] }), json!({})),
             "campaign_ids",
         ),
-        (ask(json!({ "name": "x" }), json!({})), "name"),
+        ("", ask(json!({ "name": "x" }), json!({})), "name"),
         (
+            "tiktok.known-primary-statuses",
             ask(json!({ "primary_status": "ALL" }), json!({})),
             "primary_status",
         ),
     ] {
-        assert_eq!(refused(&get(&mut world, "campaign/get", query)).1, field);
+        assert_eq!(
+            refused(&get(&mut world, "campaign/get", query)).1,
+            field,
+            "{rule}"
+        );
     }
 }
 
@@ -631,11 +875,13 @@ fn a_file_has_a_name_of_its_own_and_a_video_takes_its_time() {
     let made = post(&mut world, "file/video/ad/upload", upload.clone());
     let video = made["data"][0]["video_id"].as_str().unwrap().to_owned();
     assert_eq!(made["data"][0]["displayable"], false);
+    // Rule: tiktok.a-file-name-once
     assert_eq!(
         post(&mut world, "file/video/ad/upload", upload.clone())["code"],
         40_911
     );
     let (code, _) = with(&mut world, "ad/create", ad(&group), "video_id", &json!(video));
+    // Rule: tiktok.a-video-in-transcoding-cannot-be-shown
     assert_eq!(code, 40_901);
     world.switches.transcoding_ms = 0;
     assert_eq!(
@@ -643,6 +889,7 @@ fn a_file_has_a_name_of_its_own_and_a_video_takes_its_time() {
         0
     );
     for (field, value, code) in [
+        // Rule: tiktok.files-can-be-fetched
         ("video_url", json!("ftp://x"), 40_903),
         ("upload_type", json!("UPLOAD_BY_FILE"), 40_002),
         ("file_name", json!("x".repeat(101)), 40_002),

@@ -51,11 +51,13 @@ _ALL = (
         "ga4.rs",
         (Discovery("ga4-admin", "analyticsadmin.v1beta"), Discovery("ga4-data", "analyticsdata.v1beta")),
         ("ga4", "google-analytics-admin, -data"),
+        rules="ga4",
     ),
     Vendor(
         "merchant",
         (Discovery("merchant", *(f"merchantapi.{part}" for part in _MERCHANT)),),
         ("merchant", "google-shopping-merchant-*"),
+        rules="merchant",
     ),
 )
 

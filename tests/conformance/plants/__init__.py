@@ -61,7 +61,7 @@ class Stories:
     """The service's requests by record, for replay."""
 
     def __init__(self, requests: Iterable[Request]) -> None:
-        """Keeps what can be replayed: records without faults, and without anything that is wrong on purpose."""
+        """Keeps what can be replayed: records without faults."""
         self.files: dict[str, list[Request]] = {}
         for request in requests:
             self.files.setdefault(request.source.rsplit(":", 1)[0], []).append(request)
@@ -76,7 +76,7 @@ class Stories:
                 # What the asset library was asked for is what the platforms know of its assets.
                 if request.vendor not in {plant.vendor, "assets"}:
                     continue
-                if request.faults or request.deliberate or not request.from_service:
+                if request.faults or not request.from_service:
                     break
                 if request.method == plant.method and succeeded(request) and plant.where(request):
                     found.append((before, request))

@@ -209,6 +209,7 @@ PLANTS = [
     _rule("google-ads.rsa-fifteen-headlines", "adGroupAd", _texts("headlines", [f"No {n}" for n in range(16)]), "TOO_MANY"),
     _rule("google-ads.rsa-headline-thirty", "adGroupAd", _texts("headlines", ["One", "Two", _LONG]), "TOO_LONG"),
     _rule("google-ads.rsa-two-descriptions", "adGroupAd", _texts("descriptions", ["One."]), "TOO_FEW"),
+    _rule("google-ads.rsa-four-descriptions", "adGroupAd", _texts("descriptions", [f"No {n}." for n in range(5)]), "TOO_MANY"),
     _rule("google-ads.rsa-description-ninety", "adGroupAd", _texts("descriptions", ["One.", "x" * 91]), "TOO_LONG"),
     _rule("google-ads.rsa-unique-texts", "adGroupAd", _texts("headlines", ["One", "One", "Two"]), "DUPLICATE_ASSET"),
     _rule(

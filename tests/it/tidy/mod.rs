@@ -4,6 +4,7 @@
 //! argued in review, not a way to get green. Must not know anything about what the code does.
 
 mod bites;
+mod rules;
 mod source;
 
 use source::{Path, Source};

@@ -1,5 +1,6 @@
 //! The rules bite: what DV360 refuses is refused, what it accepts is there afterwards.
 
+mod prose;
 mod reference;
 
 use super::*;
@@ -144,11 +145,20 @@ fn built() -> Built {
     }
 }
 
-fn refused((status, body): (u16, Value), why: &str) {
-    assert_eq!(status, 400, "{why}: {body}");
-    assert_eq!(body["error"]["status"], "INVALID_ARGUMENT", "{body}");
+/// A refusal for this reason; `rule` is its name in `tests/conformance/rules.toml`, empty where a definition knows it or a planted
+/// mistake there shows it.
+fn bites(rule: &str, (status, body): (u16, Value), why: &str) {
+    assert_eq!(status, 400, "{rule} {why}: {body}");
+    assert_eq!(body["error"]["status"], "INVALID_ARGUMENT", "{rule}: {body}");
     let message = body["error"]["message"].as_str().unwrap();
-    assert!(message.contains(why), "{message:?} should contain {why:?}");
+    assert!(
+        message.contains(why),
+        "{rule}: {message:?} should contain {why:?}"
+    );
+}
+
+fn refused(answer: (u16, Value), why: &str) {
+    bites("", answer, why);
 }
 
 /// The body with something else at a pointer; null takes it away.
@@ -197,7 +207,8 @@ fn a_draft_is_left_once_and_an_order_is_on_only_below_a_campaign_that_is() {
         format!("lineItems/{}", b.line),
     );
     let campaign = format!("campaigns/{}", b.campaign);
-    refused(
+    bites(
+        "dv360.orders-are-active-below-active-campaigns",
         status(&mut b.world, &order, "ACTIVE"),
         "parent campaign is not active",
     );
@@ -267,31 +278,40 @@ fn a_patch_changes_what_its_mask_names_by_the_same_rules() {
         json!({ "pacing": { "dailyMaxMicros": "505" } }),
     );
     assert_eq!(shown["pacing"]["dailyMaxMicros"], "10000", "or up to the first");
-    for (mask, body, why) in [
-        ("", json!({ "displayName": "x" }), "update_mask is missing"),
-        ("campaignId", json!({ "campaignId": "1" }), "is immutable"),
-        ("kpi", json!({}), "kpi is missing"),
+    for (rule, mask, body, why) in [
+        ("", "", json!({ "displayName": "x" }), "update_mask is missing"),
         (
+            "dv360.parents-are-immutable",
+            "campaignId",
+            json!({ "campaignId": "1" }),
+            "is immutable",
+        ),
+        ("", "kpi", json!({}), "kpi is missing"),
+        (
+            "",
             "kpi",
             json!({ "kpi": { "kpiAmountMicros": "1" } }),
             "kpi.kpiType is missing",
         ),
         (
+            "dv360.budget-unit-is-immutable",
             "budget.budgetUnit",
             json!({ "budget": { "budgetUnit": "BUDGET_UNIT_IMPRESSIONS" } }),
             "is immutable",
         ),
         (
+            "",
             "budget.budgetSegments",
             json!({ "budget": { "budgetSegments": [{ "budgetAmountMicros": "1",
                 "dateRange": { "startDate": date(2020), "endDate": date(2036) } }] } }),
             "in the future",
         ),
     ] {
-        refused(patch(&mut b.world, &order, mask, body), why);
+        bites(rule, patch(&mut b.world, &order, mask, body), why);
     }
     let line = format!("lineItems/{}", b.line);
-    refused(
+    bites(
+        "dv360.a-line-item-keeps-its-type",
         patch(
             &mut b.world,
             &line,
@@ -410,25 +430,34 @@ fn targeting_is_edited_all_or_nothing_per_line_item() {
         json!([]),
     );
     assert_eq!(done, json!({ "updatedLineItemIds": [b.line] }));
-    for (creations, why) in [
+    for (rule, creations, why) in [
         (
+            "dv360.an-option-is-assigned-once",
             json!([create("GEO_REGION", json!([geo("2276")]))]),
             "already assigned",
         ),
-        (json!([create("GEO_REGION", json!([geo("DE")]))]), "was not found"),
         (
+            "dv360.targeting-options-exist",
+            json!([create("GEO_REGION", json!([geo("DE")]))]),
+            "was not found",
+        ),
+        (
+            "",
             json!([create("GENDER", json!([geo("1")]))]),
             "genderDetails is required",
         ),
         (
+            "dv360.ages-are-continuous",
             json!([create("AGE_RANGE", json!([age("18_24"), age("35_44")]))]),
             "continuous age range",
         ),
         (
+            "dv360.fine-ages-only-for-ad-groups",
             json!([create("AGE_RANGE", json!([age("18_20")]))]),
             "only supported for ad groups",
         ),
         (
+            "dv360.languages-have-one-sign",
             json!([create(
                 "LANGUAGE",
                 json!([
@@ -442,7 +471,7 @@ fn targeting_is_edited_all_or_nothing_per_line_item() {
         assert_eq!(failed["failedLineItemIds"], json!([b.line]));
         assert!(
             failed["errors"][0]["message"].as_str().unwrap().contains(why),
-            "{failed}"
+            "{rule}: {failed}"
         );
     }
     let query = format!(
@@ -498,6 +527,7 @@ fn of_two_writes_on_one_line_item_at_once_the_second_is_aborted() {
     let name = |name: &str| json!({ "displayName": name });
     assert_eq!(patch(&mut b.world, &line, "displayName", name("a")).0, 200);
     let (status, body) = patch(&mut b.world, &line, "displayName", name("b"));
+    // Rule: dv360.one-write-per-line-item-at-a-time
     assert_eq!((status, &body["error"]["status"]), (409, &json!("ABORTED")));
     let edit = json!({ "lineItemIds": [b.line], "createRequests": [], "deleteRequests": [] });
     let (status, _) = post(&mut b.world, "lineItems:bulkEditAssignedTargetingOptions", edit);

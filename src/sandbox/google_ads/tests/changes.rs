@@ -27,11 +27,13 @@ fn a_range_within_thirty_days_and_a_limit_are_demanded() {
     let at = "change_event.change_date_time";
     let within =
         |first: i64, last: i64| format!("WHERE {at} >= '{}' AND {at} <= '{}'", day(first), day(last));
+    // Rule: google-ads.changes-within-a-range
     assert_eq!(refused("LIMIT 10".to_owned()), code("CHANGE_DATE_RANGE_INFINITE"));
     assert_eq!(
         refused(format!("WHERE {at} >= '{}' LIMIT 10", day(-2))),
         code("CHANGE_DATE_RANGE_INFINITE")
     );
+    // Rule: google-ads.changes-of-thirty-days
     assert_eq!(
         refused(format!("{} LIMIT 10", within(-33, 1))),
         code("START_DATE_TOO_OLD")
@@ -40,7 +42,9 @@ fn a_range_within_thirty_days_and_a_limit_are_demanded() {
         refused(format!("{} LIMIT 10", within(-1, -3))),
         code("CHANGE_DATE_RANGE_NEGATIVE")
     );
+    // Rule: google-ads.changes-have-a-limit
     assert_eq!(refused(within(-2, 1)), code("LIMIT_NOT_SPECIFIED"));
+    // Rule: google-ads.changes-to-ten-thousand
     assert_eq!(
         refused(format!("{} LIMIT 10001", within(-2, 1))),
         code("INVALID_LIMIT_CLAUSE")

@@ -235,57 +235,57 @@ fn put(operations: &mut Value, pointer: &str, value: &Value) {
     }
 }
 
-/// Tree, where, what it is set to (`-`: taken out, `+`: once more, `x31`: so many letters), what is said.
+/// Rule of `tests/conformance/rules.toml` (`-`: a planted mistake shows it), tree, where, what it is set to (`-`: taken out, `+`: once more, `x31`: so many letters), what is said.
 const CASES: &str = "
-display     3:responsiveDisplayAd/headlines              []                 collectionSizeError.TOO_FEW
-display     3:responsiveDisplayAd/headlines/0/text       x31                stringLengthError.TOO_LONG
-display     3:responsiveDisplayAd/longHeadline           -                  fieldError.REQUIRED
-display     3:responsiveDisplayAd/longHeadline/text      x91                stringLengthError.TOO_LONG
-display     3:responsiveDisplayAd/businessName           -                  fieldError.REQUIRED
-display     3:responsiveDisplayAd/businessName           x26                stringLengthError.TOO_LONG
-display     3:responsiveDisplayAd/callToActionText       \"Run\"              adError.INVALID_CALL_TO_ACTION_TEXT
-display     3:responsiveDisplayAd/marketingImages        -                  collectionSizeError.TOO_FEW
-display     3:responsiveDisplayAd/squareMarketingImages/0/asset \"customers/1234567890/assets/1\" mutateError.RESOURCE_NOT_FOUND
-display     /2/adGroupOperation/create/type              \"SEARCH_STANDARD\"  adGroupError.AD_GROUP_TYPE_NOT_VALID_FOR_ADVERTISING_CHANNEL_TYPE
-display     /1/campaignOperation/create/advertisingChannelType \"DEMAND_GEN\" contextError.OPERATION_NOT_PERMITTED_FOR_CONTEXT
-display     /1/campaignOperation/create/brandGuidelinesEnabled true         campaignError.BRAND_GUIDELINES_UNSUPPORTED_CHANNEL
-demand_gen  4:demandGenMultiAssetAd/squareMarketingImages -                 collectionSizeError.TOO_FEW
-demand_gen  4:demandGenMultiAssetAd/logoImages           -                  collectionSizeError.TOO_FEW
-demand_gen  /1/campaignOperation/create/demandGenCampaignSettings -         contextError.OPERATION_NOT_PERMITTED_FOR_CONTEXT
-demand_gen  /0/campaignBudgetOperation/create/explicitlyShared true         campaignBudgetError.CAMPAIGN_BUDGET_CANNOT_BE_SHARED
-demand_gen  /3/adGroupOperation/create/type              \"DISPLAY_STANDARD\" adGroupError.AD_GROUP_TYPE_NOT_VALID_FOR_ADVERTISING_CHANNEL_TYPE
-shopping    /1/campaignOperation/create/shoppingSetting  -                  campaignError.MISSING_SHOPPING_SETTING
-shopping    /1/campaignOperation/create/shoppingSetting/merchantId -        fieldError.REQUIRED
-shopping    /1/campaignOperation/create/shoppingSetting/merchantId \"1\"    merchantCenterError.MERCHANT_ID_CANNOT_BE_ACCESSED
-shopping    /1/campaignOperation/create/shoppingSetting/campaignPriority -  fieldError.REQUIRED
-shopping    /1/campaignOperation/create/shoppingSetting/campaignPriority 3  rangeError.TOO_HIGH
-shopping    /1/campaignOperation/create/shoppingSetting/feedLabel \"de\"    fieldError.INVALID_VALUE
-shopping    /3/adGroupCriterionOperation/create/listingGroup/type \"SUBDIVISION\" criterionError.LISTING_GROUP_SUBDIVISION_REQUIRES_OTHERS_CASE
-shopping    /3                                           +                  criterionError.LISTING_GROUP_ALREADY_EXISTS
-max         /1/campaignOperation/create/brandGuidelinesEnabled false        assetLinkError.BRAND_ASSETS_NOT_LINKED_AT_ASSET_GROUP_LEVEL
-max         /2                                           -                  campaignError.REQUIRED_BUSINESS_NAME_ASSET_NOT_LINKED
-max         /3                                           -                  campaignError.REQUIRED_LOGO_ASSET_NOT_LINKED
-max         /4/assetGroupOperation/create/finalUrls      -                  assetGroupError.FINAL_URL_REQUIRED
-max         /4/assetGroupOperation/create/path2          \"a\"                assetGroupError.PATH1_REQUIRED_WHEN_PATH2_IS_SET
-max         /4                                           +                  newResourceCreationError.DUPLICATE_TEMP_IDS
-max         /5                                           -                  assetGroupError.NOT_ENOUGH_HEADLINE_ASSET
-max         /8                                           -                  assetGroupError.NOT_ENOUGH_LONG_HEADLINE_ASSET
-max         /9                                           -                  assetGroupError.NOT_ENOUGH_DESCRIPTION_ASSET
-max         /11                                          -                  assetGroupError.NOT_ENOUGH_MARKETING_IMAGE_ASSET
-max         /12                                          -                  assetGroupError.NOT_ENOUGH_SQUARE_MARKETING_IMAGE_ASSET
-max         /5                                           +                  assetGroupAssetError.DUPLICATE_RESOURCE
-max         /11/assetGroupAssetOperation/create/fieldType \"SQUARE_MARKETING_IMAGE\" imageError.ASPECT_RATIO_NOT_ALLOWED
-max         /5/assetGroupAssetOperation/create/fieldType \"MARKETING_IMAGE\"  assetLinkError.FIELD_TYPE_INCOMPATIBLE_WITH_ASSET_TYPE
-max         /5/assetGroupAssetOperation/create/fieldType \"LOGO\"             assetLinkError.FIELD_TYPE_INCOMPATIBLE_WITH_ASSET_TYPE
-max         /5/assetGroupAssetOperation/create/fieldType \"SITELINK\"         assetLinkError.UNSUPPORTED_FIELD_TYPE
-max         /12/assetGroupAssetOperation/create/fieldType \"LOGO\"            assetLinkError.BRAND_ASSETS_NOT_LINKED_AT_CAMPAIGN_LEVEL
+-                                                             display     3:responsiveDisplayAd/headlines              []                 collectionSizeError.TOO_FEW
+-                                                             display     3:responsiveDisplayAd/headlines/0/text       x31                stringLengthError.TOO_LONG
+google-ads-channels.display-ads-have-a-long-headline          display     3:responsiveDisplayAd/longHeadline           -                  fieldError.REQUIRED
+google-ads-channels.long-headlines-to-90                      display     3:responsiveDisplayAd/longHeadline/text      x91                stringLengthError.TOO_LONG
+-                                                             display     3:responsiveDisplayAd/businessName           -                  fieldError.REQUIRED
+-                                                             display     3:responsiveDisplayAd/businessName           x26                stringLengthError.TOO_LONG
+-                                                             display     3:responsiveDisplayAd/callToActionText       \"Run\"              adError.INVALID_CALL_TO_ACTION_TEXT
+google-ads-channels.display-ads-have-a-wide-image             display     3:responsiveDisplayAd/marketingImages        -                  collectionSizeError.TOO_FEW
+google-ads-channels.assets-exist                              display     3:responsiveDisplayAd/squareMarketingImages/0/asset \"customers/1234567890/assets/1\" mutateError.RESOURCE_NOT_FOUND
+-                                                             display     /2/adGroupOperation/create/type              \"SEARCH_STANDARD\"  adGroupError.AD_GROUP_TYPE_NOT_VALID_FOR_ADVERTISING_CHANNEL_TYPE
+google-ads-channels.ads-fit-the-channel                       display     /1/campaignOperation/create/advertisingChannelType \"DEMAND_GEN\" contextError.OPERATION_NOT_PERMITTED_FOR_CONTEXT
+google-ads-channels.brand-guidelines-only-for-performance-max display     /1/campaignOperation/create/brandGuidelinesEnabled true         campaignError.BRAND_GUIDELINES_UNSUPPORTED_CHANNEL
+google-ads-channels.demand-gen-ads-have-an-image              demand_gen  4:demandGenMultiAssetAd/squareMarketingImages -                 collectionSizeError.TOO_FEW
+google-ads-channels.demand-gen-ads-have-a-logo                demand_gen  4:demandGenMultiAssetAd/logoImages           -                  collectionSizeError.TOO_FEW
+google-ads-channels.demand-gen-has-a-setting                  demand_gen  /1/campaignOperation/create/demandGenCampaignSettings -         contextError.OPERATION_NOT_PERMITTED_FOR_CONTEXT
+google-ads-channels.demand-gen-has-its-own-budget             demand_gen  /0/campaignBudgetOperation/create/explicitlyShared true         campaignBudgetError.CAMPAIGN_BUDGET_CANNOT_BE_SHARED
+-                                                             demand_gen  /3/adGroupOperation/create/type              \"DISPLAY_STANDARD\" adGroupError.AD_GROUP_TYPE_NOT_VALID_FOR_ADVERTISING_CHANNEL_TYPE
+-                                                             shopping    /1/campaignOperation/create/shoppingSetting  -                  campaignError.MISSING_SHOPPING_SETTING
+-                                                             shopping    /1/campaignOperation/create/shoppingSetting/merchantId -        fieldError.REQUIRED
+-                                                             shopping    /1/campaignOperation/create/shoppingSetting/merchantId \"1\"    merchantCenterError.MERCHANT_ID_CANNOT_BE_ACCESSED
+google-ads-channels.shopping-has-a-priority                   shopping    /1/campaignOperation/create/shoppingSetting/campaignPriority -  fieldError.REQUIRED
+-                                                             shopping    /1/campaignOperation/create/shoppingSetting/campaignPriority 3  rangeError.TOO_HIGH
+google-ads-channels.feed-labels-in-capitals                   shopping    /1/campaignOperation/create/shoppingSetting/feedLabel \"de\"    fieldError.INVALID_VALUE
+google-ads-channels.subdivisions-have-an-others-case          shopping    /3/adGroupCriterionOperation/create/listingGroup/type \"SUBDIVISION\" criterionError.LISTING_GROUP_SUBDIVISION_REQUIRES_OTHERS_CASE
+google-ads-channels.one-tree-of-products                      shopping    /3                                           +                  criterionError.LISTING_GROUP_ALREADY_EXISTS
+google-ads-channels.no-brand-assets-without-guidelines        max         /1/campaignOperation/create/brandGuidelinesEnabled false        assetLinkError.BRAND_ASSETS_NOT_LINKED_AT_ASSET_GROUP_LEVEL
+-                                                             max         /2                                           -                  campaignError.REQUIRED_BUSINESS_NAME_ASSET_NOT_LINKED
+-                                                             max         /3                                           -                  campaignError.REQUIRED_LOGO_ASSET_NOT_LINKED
+-                                                             max         /4/assetGroupOperation/create/finalUrls      -                  assetGroupError.FINAL_URL_REQUIRED
+google-ads-channels.asset-group-path2-needs-path1             max         /4/assetGroupOperation/create/path2          \"a\"                assetGroupError.PATH1_REQUIRED_WHEN_PATH2_IS_SET
+-                                                             max         /4                                           +                  newResourceCreationError.DUPLICATE_TEMP_IDS
+-                                                             max         /5                                           -                  assetGroupError.NOT_ENOUGH_HEADLINE_ASSET
+google-ads-channels.asset-group-has-a-long-headline           max         /8                                           -                  assetGroupError.NOT_ENOUGH_LONG_HEADLINE_ASSET
+-                                                             max         /9                                           -                  assetGroupError.NOT_ENOUGH_DESCRIPTION_ASSET
+-                                                             max         /11                                          -                  assetGroupError.NOT_ENOUGH_MARKETING_IMAGE_ASSET
+google-ads-channels.asset-group-has-a-square-image            max         /12                                          -                  assetGroupError.NOT_ENOUGH_SQUARE_MARKETING_IMAGE_ASSET
+google-ads-channels.a-link-once                               max         /5                                           +                  assetGroupAssetError.DUPLICATE_RESOURCE
+google-ads-channels.images-have-their-shape                   max         /11/assetGroupAssetOperation/create/fieldType \"SQUARE_MARKETING_IMAGE\" imageError.ASPECT_RATIO_NOT_ALLOWED
+google-ads-channels.texts-are-no-images                       max         /5/assetGroupAssetOperation/create/fieldType \"MARKETING_IMAGE\"  assetLinkError.FIELD_TYPE_INCOMPATIBLE_WITH_ASSET_TYPE
+google-ads-channels.text-is-no-logo                           max         /5/assetGroupAssetOperation/create/fieldType \"LOGO\"             assetLinkError.FIELD_TYPE_INCOMPATIBLE_WITH_ASSET_TYPE
+google-ads-channels.known-field-types                         max         /5/assetGroupAssetOperation/create/fieldType \"SITELINK\"         assetLinkError.UNSUPPORTED_FIELD_TYPE
+google-ads-channels.brand-assets-at-the-campaign              max         /12/assetGroupAssetOperation/create/fieldType \"LOGO\"            assetLinkError.BRAND_ASSETS_NOT_LINKED_AT_CAMPAIGN_LEVEL
 ";
 
 #[test]
 fn each_rule_of_a_channel_bites() {
     for case in CASES.lines().filter(|line| !line.is_empty()) {
         let parts: Vec<&str> = case.split_whitespace().collect();
-        let [tree, at, value, code] = parts[..] else {
+        let [_, tree, at, value, code] = parts[..] else {
             panic!("{case}")
         };
         let tree: Tree = match tree {
@@ -320,6 +320,7 @@ fn each_rule_of_a_channel_bites() {
 fn bidding_must_fit_the_channel() {
     for (tree, strategy) in [
         (max as Tree, "manualCpc"),
+        // Rule: google-ads-channels.strategies-fit-the-channel
         (shopping, "maximizeConversions"),
         (demand_gen, "manualCpc"),
     ] {
@@ -413,6 +414,7 @@ fn what_can_never_change_is_refused_and_shopping_knows_no_partial_failure() {
     let campaign = body["mutateOperationResponses"][1]["campaignResult"]["resourceName"].clone();
     for (mask, fields) in [
         (
+            // Rule: google-ads-channels.merchant-is-immutable
             "shoppingSetting.merchantId",
             json!({"shoppingSetting": {"merchantId": "777888"}}),
         ),
@@ -420,6 +422,7 @@ fn what_can_never_change_is_refused_and_shopping_knows_no_partial_failure() {
             "advertisingChannelType",
             json!({"advertisingChannelType": "SEARCH"}),
         ),
+        // Rule: google-ads-channels.brand-guidelines-are-immutable
         ("brandGuidelinesEnabled", json!({"brandGuidelinesEnabled": true})),
     ] {
         let mut fields = fields;
@@ -432,6 +435,7 @@ fn what_can_never_change_is_refused_and_shopping_knows_no_partial_failure() {
         );
     }
     let unit = body["mutateOperationResponses"][3]["adGroupCriterionResult"]["resourceName"].clone();
+    // Rule: google-ads-channels.no-partial-failure-in-shopping
     let removal =
         json!({"mutateOperations": [operation("adGroupCriterion", "remove", unit)], "partialFailure": true});
     let (_, body) = post(&mut world, "/googleAds:mutate", &removal);
@@ -462,9 +466,12 @@ fn an_account_holds_the_same_content_once_and_looks_at_what_it_is_given() {
         .is_empty()
     );
     for (bytes, name, code) in [
+        // Rule: google-ads-channels.images-are-images
         (b"<html>".to_vec(), "a", "imageError.INVALID_IMAGE"),
+        // Rule: google-ads-channels.images-to-5120-kb
         (vec![0; 5_120 * 1024 + 1], "b", "imageError.FILE_TOO_LARGE"),
         (tiny_png(0, 5), "c", "imageError.UNEXPECTED_SIZE"),
+        // Rule: google-ads-channels.asset-names-are-unique
         (tiny_png(5, 5), "1200x628", "assetError.DUPLICATE_ASSET_NAME"),
     ] {
         assert_eq!(codes(&upload(&mut world, &bytes, name).1), [code], "{name}");
@@ -482,6 +489,7 @@ fn an_account_holds_the_same_content_once_and_looks_at_what_it_is_given() {
             "assetError.FIELD_INCOMPATIBLE_WITH_ASSET_TYPE",
         ),
         (
+            // Rule: google-ads-channels.videos-are-on-youtube
             json!({"youtubeVideoAsset": {"youtubeVideoId": "short"}}),
             "youtubeVideoRegistrationError.VIDEO_NOT_FOUND",
         ),
@@ -503,6 +511,7 @@ fn pictures_that_are_too_small_or_too_wide_are_refused_where_they_are_shown() {
         (
             300,
             157,
+            // Rule: google-ads-channels.images-are-large-enough
             "assetLinkError.IMAGE_NOT_WITHIN_SPECIFIED_DIMENSION_RANGE",
         ),
         (1200, 640, "imageError.ASPECT_RATIO_NOT_ALLOWED"),
@@ -538,21 +547,25 @@ fn what_a_channel_does_not_have_is_refused_there() {
     let urls = json!(["https://www.example.com/"]);
     let group = json!({"name": "g", "campaign": rn("campaigns/-2"), "finalUrls": urls});
     assert_eq!(
+        // Rule: google-ads-channels.asset-groups-only-in-performance-max
         beneath("SEARCH", &max, "assetGroup", group),
         ["assetGroupError.CANNOT_ADD_ASSET_GROUP_FOR_CAMPAIGN_TYPE"]
     );
     let ag = json!({"name": "g", "campaign": rn("campaigns/-2")});
     assert_eq!(
+        // Rule: google-ads-channels.no-ad-groups-in-performance-max
         beneath("PERFORMANCE_MAX", &max, "adGroup", ag),
         ["adGroupError.CANNOT_ADD_AD_GROUP_FOR_CAMPAIGN_TYPE"]
     );
     let unit = json!({"adGroup": rn("adGroups/-3"), "listingGroup": {"type": "UNIT"}});
     assert_eq!(
+        // Rule: google-ads-channels.listing-groups-only-in-shopping
         beneath("SEARCH", &max, "adGroupCriterion", unit),
         ["criterionError.INVALID_LISTING_GROUP_TYPE"]
     );
     let keyword = json!({"adGroup": rn("adGroups/-3"), "keyword": {"text": "a", "matchType": "EXACT"}});
     assert_eq!(
+        // Rule: google-ads-channels.no-keywords-in-shopping
         beneath("SHOPPING", &sells, "adGroupCriterion", keyword),
         ["adGroupCriterionError.CANNOT_ADD_CRITERIA_TYPE"]
     );
@@ -565,6 +578,7 @@ fn names_lengths_and_numbers_of_an_asset_group_have_limits() {
     put(
         &mut operations,
         "/4/assetGroupOperation/create/name",
+        // Rule: google-ads-channels.asset-group-names-to-128
         &json!("x".repeat(129)),
     );
     assert!(codes(&mutate(&mut world, operations).1).contains(&"stringLengthError.TOO_LONG".to_owned()));
@@ -587,6 +601,7 @@ fn names_lengths_and_numbers_of_an_asset_group_have_limits() {
             .push(create("assetGroupAsset", link));
     }
     let many = codes(&mutate(&mut world, operations).1);
+    // Rule: google-ads-channels.asset-group-headlines-to-fifteen
     assert_eq!(many, ["resourceCountLimitExceededError.RESOURCE_LIMIT"]);
 
     // A headline of 61 characters; two long descriptions and no short one.
@@ -612,6 +627,7 @@ fn names_lengths_and_numbers_of_an_asset_group_have_limits() {
     );
     assert_eq!(
         codes(&mutate(&mut world, operations).1),
+        // Rule: google-ads-channels.asset-group-has-a-short-description
         ["assetGroupError.SHORT_DESCRIPTION_REQUIRED"]
     );
 
@@ -623,6 +639,7 @@ fn names_lengths_and_numbers_of_an_asset_group_have_limits() {
     let twin = json!({"name": "group", "campaign": campaign, "finalUrls": ["https://www.example.com/"]});
     assert!(
         codes(&mutate(&mut world, json!([create("assetGroup", twin)])).1)
+            // Rule: google-ads-channels.asset-group-names-are-unique
             .contains(&"assetGroupError.DUPLICATE_NAME".to_owned())
     );
 }
@@ -642,7 +659,9 @@ fn without_brand_guidelines_each_group_needs_its_own_brand() {
     assert_eq!(
         found,
         [
+            // Rule: google-ads-channels.without-guidelines-a-group-has-a-name
             "assetGroupError.NOT_ENOUGH_BUSINESS_NAME_ASSET",
+            // Rule: google-ads-channels.without-guidelines-a-group-has-a-logo
             "assetGroupError.NOT_ENOUGH_LOGO_ASSET"
         ]
     );

@@ -31,72 +31,153 @@ fn template() -> Value {
 fn every_format_has_rules_that_bite() {
     let mut world = World::new(7, 0);
     let mut tell = |story: Value, set: Option<&str>| {
-        let (status, body) = made(&mut world, |params| {
+        made(&mut world, |params| {
             params["object_story_spec"] = story.clone();
             if let Some(set) = set {
                 params["product_set_id"] = set.into();
             }
-        });
-        (status, code(&body).1)
+        })
     };
     assert_eq!(tell(carousel(2), None).0, 200);
     assert_eq!(tell(carousel(10), None).0, 200);
     assert_eq!(tell(video(), None).0, 200);
     assert_eq!(tell(template(), Some("55")).0, 200);
-    assert_eq!(
-        tell(carousel(1), None).0,
-        400,
-        "a carousel has two cards at least"
-    );
-    assert_eq!(tell(carousel(11), None).0, 400, "and ten at most");
-    assert_eq!(tell(template(), None).0, 400, "a template shows a set");
-    assert_eq!(tell(carousel(2), Some("55")).0, 400, "and only a template does");
-    for (story, pointer, value) in [
-        (carousel(2), "/link_data/child_attachments/1/link", Value::Null),
+    let mut both = carousel(2);
+    both["video_data"] = video()["video_data"].clone();
+    for (rule, story, set, words) in [
         (
+            "meta.carousels-of-two-to-ten",
+            carousel(1),
+            None,
+            "2 to 10 elements",
+        ),
+        ("", carousel(11), None, "2 to 10 elements"),
+        ("meta.a-template-shows-a-set", template(), None, "product_set_id"),
+        (
+            "meta.only-a-template-shows-a-set",
+            carousel(2),
+            Some("55"),
+            "only with template_data",
+        ),
+        (
+            "meta.a-story-is-told-in-one-way",
+            both,
+            None,
+            "exactly one of link_data",
+        ),
+    ] {
+        let (status, body) = tell(story, set);
+        assert_eq!((status, code(&body).0), (400, 100), "{rule}: {body}");
+        assert!(body.to_string().contains(words), "{rule}: {body}");
+    }
+    let unknown = json!({"link": "https://x.example/", "image_hash": HASH, "titel": "x"});
+    for (rule, story, pointer, value, words) in [
+        (
+            "meta.a-card-has-a-link",
+            carousel(2),
+            "/link_data/child_attachments/1/link",
+            Value::Null,
+            "each child attachment needs a link",
+        ),
+        (
+            "meta.an-image-is-there",
             carousel(2),
             "/link_data/child_attachments/1/image_hash",
             json!("nope"),
+            "image hash nope does not exist",
         ),
         (
+            "meta.a-card-shows-something",
             carousel(2),
-            "/link_data/child_attachments/1/name",
-            json!({"x": 1}),
+            "/link_data/child_attachments/1/image_hash",
+            Value::Null,
+            "needs an image_hash or a picture",
         ),
-        (video(), "/video_data/video_id", json!("not a number")),
-        (video(), "/video_data/image_hash", json!("")),
-        (video(), "/video_data/call_to_action/type", json!("shop_now")),
         (
+            "",
+            carousel(2),
+            "/link_data/child_attachments/1",
+            unknown,
+            "unknown field titel",
+        ),
+        (
+            "meta.a-videos-id-is-a-number",
+            video(),
+            "/video_data/video_id",
+            json!("not a number"),
+            "video",
+        ),
+        (
+            "meta.a-video-has-a-still",
+            video(),
+            "/video_data/image_hash",
+            json!(""),
+            "image_hash or image_url",
+        ),
+        (
+            "",
+            video(),
+            "/video_data/call_to_action/type",
+            json!("shop_now"),
+            "call to action types",
+        ),
+        (
+            "",
             video(),
             "/video_data/call_to_action/value",
             json!({"url": "https://x.example/"}),
+            "unknown field url",
         ),
         (
+            "meta.a-templates-button-has-no-value",
             template(),
             "/template_data/call_to_action",
             json!({"type": "SHOP_NOW", "value": {}}),
+            "must be omitted",
         ),
         (
+            "meta.a-template-leads-away-from-facebook",
             template(),
             "/template_data/link",
             json!("https://www.facebook.com/acme"),
+            "cannot be a Facebook URL",
+        ),
+        (
+            "meta.a-story-has-a-page",
+            carousel(2),
+            "/page_id",
+            json!(""),
+            "page_id is required",
+        ),
+        (
+            "meta.a-link-ad-has-a-link",
+            carousel(2),
+            "/link_data/link",
+            json!(""),
+            "link_data needs a link",
         ),
     ] {
         let mut story = story;
         let set = story.get("template_data").map(|_| "55");
-        let at = story.pointer_mut(pointer).unwrap();
-        if pointer.ends_with("/name") {
-            // A field that cards do not have.
-            *story.pointer_mut("/link_data/child_attachments/1").unwrap() =
-                json!({"link": "https://x.example/", "image_hash": HASH, "titel": "x"});
-        } else {
-            *at = value.clone();
-        }
-        assert_eq!(tell(story, set).0, 400, "{pointer} = {value}");
+        *story.pointer_mut(pointer).unwrap() = value.clone();
+        let (status, body) = tell(story, set);
+        assert_eq!(status, 400, "{rule} {pointer} = {value}");
+        assert!(
+            body.to_string().contains(words),
+            "{rule} {pointer} = {value}: {body}"
+        );
     }
-    let mut both = carousel(2);
-    both["video_data"] = video()["video_data"].clone();
-    assert_eq!(tell(both, None).0, 400, "a story is told in one way");
+    for (rule, tags) in [
+        ("meta.url-tags-are-a-query", "?utm_source=facebook"),
+        ("", "a=b c"),
+    ] {
+        let (status, body) = made(&mut world, |params| params["url_tags"] = tags.into());
+        assert_eq!((status, code(&body).0), (400, 100), "{rule}: {body}");
+        assert!(
+            body.to_string().contains("must be a query string"),
+            "{rule}: {body}"
+        );
+    }
 }
 
 #[test]
@@ -108,6 +189,7 @@ fn an_ad_of_products_needs_an_ad_set_that_promotes_them() {
     });
     let creative = id(made);
     let ad = json!({"name": "ad2", "adset_id": adset_id, "creative": {"creative_id": creative}, "status": "PAUSED"});
+    // Rule: meta.an-ad-set-promotes-what-its-ads-show
     assert_eq!(post(&mut world, "act_42/ads", ad.clone()).0, 400);
     let promoted = json!({"promoted_object": {"product_set_id": "55"}});
     assert_eq!(post(&mut world, &adset_id, promoted).0, 200);
@@ -127,6 +209,7 @@ fn an_ad_of_products_needs_an_ad_set_that_promotes_them() {
     let selling = id(post(&mut world, "act_42/campaigns", selling));
     let mut set = adset(&selling);
     set.as_object_mut().unwrap().remove("daily_budget");
+    // Rule: meta.a-catalogs-ad-sets-name-a-set
     assert_eq!(
         post(&mut world, "act_42/adsets", set.clone()).0,
         400,
@@ -140,6 +223,7 @@ fn an_ad_of_products_needs_an_ad_set_that_promotes_them() {
     let mut set = adset(&app);
     set.as_object_mut().unwrap().remove("daily_budget");
     set["promoted_object"] = json!({"application_id": "88"});
+    // Rule: meta.an-app-has-an-id-and-a-store-page
     assert_eq!(
         post(&mut world, "act_42/adsets", set).0,
         400,
@@ -157,6 +241,7 @@ fn the_same_bytes_are_the_same_image_and_no_other_file_is_one() {
     let hash = first["images"]["bytes"]["hash"].clone();
     assert_eq!(add(&mut world, &image).1["images"]["bytes"]["hash"], hash);
     assert_eq!(world.store.all(NAME, "42", "adimage").len(), 1);
+    // Rule: meta.images-are-images
     for (bytes, expected) in [("", (100, 0)), ("%%%", (100, 0)), ("AAAA", (100, 1_487_411))] {
         assert_eq!(code(&add(&mut world, bytes).1), expected, "{bytes}");
     }
