@@ -2,17 +2,21 @@
 //!
 //! Must not decide anything, nor show where an alert goes: only the receiver's name.
 
-use super::Failure;
 use super::output::Output;
+use super::resend::Resend;
 use super::status::time;
+use super::{Failure, help};
 use crate::store::alerts::{AlertView, Which};
 use crate::store::views::ExecutionView;
 use crate::wiring::Wiring;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 /// Who was told of what, and who could not be.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Alerts {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Only this tenant
     #[arg(long)]
     tenant: Option<String>,
@@ -21,9 +25,20 @@ pub struct Alerts {
     all: bool,
 }
 
+/// What to do about them.
+#[derive(Subcommand)]
+enum Command {
+    /// Send alerts again that were given up, or had nowhere to go
+    #[command(after_help = help::ALERTS_RESEND)]
+    Resend(Resend),
+}
+
 impl Alerts {
-    /// Prints them.
+    /// Prints them, or does what is asked.
     pub async fn run(self, wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
+        if let Some(Command::Resend(resend)) = self.command {
+            return resend.run(wiring, output).await;
+        }
         let which = Which {
             tenant: self.tenant.as_deref(),
             execution_id: None,
@@ -39,38 +54,51 @@ impl Alerts {
             });
             return Ok(0);
         }
-        let rows: Vec<Vec<String>> = all
-            .iter()
-            .map(|a| {
-                vec![
-                    time(a.created_at),
-                    a.state.clone(),
-                    a.tenant_id.clone(),
-                    a.plan_version.clone(),
-                    a.reason.clone(),
-                    a.route.clone(),
-                    a.receiver.clone().unwrap_or_else(|| "-".to_owned()),
-                    a.attempts.to_string(),
-                    note(a),
-                ]
-            })
-            .collect();
-        output.table(
-            &[
-                "SINCE",
-                "STATE",
-                "TENANT",
-                "PLAN VERSION",
-                "REASON",
-                "ROUTE",
-                "RECEIVER",
-                "TRIED",
-                "NOTE",
-            ],
-            &rows,
-        );
+        table(output, &all);
+        if all.iter().any(|a| a.state == "given_up") {
+            output.line("");
+            output.line("What was given up is sent again by `campaign-execution alerts resend ALERT`.");
+        }
         Ok(0)
     }
+}
+
+/// As much of an alert's id as tells it from others.
+#[must_use]
+pub fn short(id: &str) -> &str {
+    id.split('-').next().unwrap_or(id)
+}
+
+/// Alerts under headings.
+pub fn table(output: &Output, alerts: &[AlertView]) {
+    let row = |a: &AlertView| {
+        vec![
+            short(&a.id).to_owned(),
+            time(a.created_at),
+            a.state.replace('_', " "),
+            a.tenant_id.clone(),
+            a.plan_version.clone(),
+            a.reason.replace('_', " "),
+            a.route.clone(),
+            a.receiver.clone().unwrap_or_else(|| "-".to_owned()),
+            a.attempts.to_string(),
+            note(a),
+        ]
+    };
+    let rows: Vec<Vec<String>> = alerts.iter().map(row).collect();
+    let headings = [
+        "ALERT",
+        "SINCE",
+        "STATE",
+        "TENANT",
+        "PLAN VERSION",
+        "REASON",
+        "ROUTE",
+        "RECEIVER",
+        "TRIED",
+        "NOTE",
+    ];
+    output.table(&headings, &rows);
 }
 
 fn note(alert: &AlertView) -> String {

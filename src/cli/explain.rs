@@ -280,6 +280,12 @@ pub fn sentence(entry: &Entry) -> String {
             text("/receiver"),
             text("/error")
         ),
+        "alert.resent" => format!(
+            "the alert ({}) is sent again, to {}{}",
+            text("/route"),
+            text("/receiver"),
+            reason(entry)
+        ),
         "launch.approve" => format!("a person approved the launch{}", reason(entry)),
         "launch.reject" => format!("a person refused the launch{}", reason(entry)),
         "drift.checked" => checked(entry),

@@ -102,6 +102,16 @@ Examples:
   campaign-execution alerts
   campaign-execution alerts --tenant acme --all --json";
 
+/// `alerts resend`.
+pub const ALERTS_RESEND: &str = "\
+It goes to whom its route leads now, under the same webhook-id, at once and then for another
+three days. One that waits for its next attempt is tried at once. What was delivered is not
+sent again (exit code 4). Said twice, it is sent once.
+
+Examples:
+  campaign-execution alerts resend 3f0c92d1 --reason \"the receiver is back\"
+  campaign-execution alerts resend --all --route agency_master --yes";
+
 /// `replay`.
 pub const REPLAY: &str = "\
 Examples:

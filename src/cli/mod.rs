@@ -22,6 +22,7 @@ mod plan;
 mod preview;
 mod proposal;
 mod replay;
+mod resend;
 mod rollback;
 mod sandbox;
 mod serve;

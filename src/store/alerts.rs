@@ -37,7 +37,7 @@ pub struct LeasedAlert {
     pub body: String,
     /// How often it was tried, this time included.
     pub attempts: i32,
-    /// Seconds since it was made.
+    /// Seconds since it was made, or since a person had it sent again.
     pub age_s: f64,
 }
 
@@ -87,6 +87,8 @@ pub struct AlertView {
     pub created_at: DateTime<Utc>,
     /// When it was delivered, or given up.
     pub done_at: Option<DateTime<Utc>>,
+    /// When a person had it sent again, last.
+    pub resent_at: Option<DateTime<Utc>>,
 }
 
 /// Which alerts.
@@ -170,7 +172,7 @@ impl Store {
                     attempts = attempts + 1
              FROM due WHERE a.id = due.id
              RETURNING a.id, a.lease_token, a.receiver, a.body, a.attempts,
-                       extract(epoch FROM clock_timestamp() - a.created_at)::float8 AS age_s",
+                       extract(epoch FROM clock_timestamp() - coalesce(a.resent_at, a.created_at))::float8 AS age_s",
         )
         .bind(limit)
         .bind(lease.as_secs_f64())
@@ -269,7 +271,7 @@ impl Store {
     pub async fn alerts(&self, which: Which<'_>) -> Result<Vec<AlertView>, StoreError> {
         let rows = sqlx::query(
             "-- alerts.views
-             SELECT id, tenant_id, plan_version, reason, route, receiver, state, attempts, last_error, created_at, done_at,
+             SELECT id, tenant_id, plan_version, reason, route, receiver, state, attempts, last_error, created_at, done_at, resent_at,
                     CASE WHEN state = 'waiting'
                          THEN greatest(extract(epoch FROM not_before - clock_timestamp()), 0)::float8 END AS due_in_s
              FROM alert
@@ -283,23 +285,26 @@ impl Store {
         .fetch_all(self.pool())
         .await
         .map_err(refused("alerts.views"))?;
-        Ok(rows
-            .into_iter()
-            .map(|row| AlertView {
-                id: row.get("id"),
-                tenant_id: row.get("tenant_id"),
-                plan_version: row.get("plan_version"),
-                reason: row.get("reason"),
-                route: row.get("route"),
-                receiver: row.get("receiver"),
-                state: row.get("state"),
-                attempts: row.get("attempts"),
-                due_in_s: row.get("due_in_s"),
-                last_error: row.get("last_error"),
-                created_at: row.get("created_at"),
-                done_at: row.get("done_at"),
-            })
-            .collect())
+        Ok(rows.iter().map(view).collect())
+    }
+
+    /// Alerts whose ids begin so, at most ten.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn alerts_named(&self, beginning: &str) -> Result<Vec<AlertView>, StoreError> {
+        let rows = sqlx::query(
+            "-- alerts.named
+             SELECT id, tenant_id, plan_version, reason, route, receiver, state, attempts, last_error, created_at, done_at, resent_at,
+                    CASE WHEN state = 'waiting'
+                         THEN greatest(extract(epoch FROM not_before - clock_timestamp()), 0)::float8 END AS due_in_s
+             FROM alert WHERE starts_with(id, $1) ORDER BY created_at DESC LIMIT 10",
+        )
+        .bind(beginning)
+        .fetch_all(self.pool())
+        .await
+        .map_err(refused("alerts.named"))?;
+        Ok(rows.iter().map(view).collect())
     }
 
     /// What clocks and alerts did so far, and what runs and waits now: for the metrics.
@@ -320,5 +325,23 @@ impl Store {
         .fetch_all(self.pool())
         .await
         .map_err(refused("alerts.gauges"))
+    }
+}
+
+fn view(row: &sqlx::postgres::PgRow) -> AlertView {
+    AlertView {
+        id: row.get("id"),
+        tenant_id: row.get("tenant_id"),
+        plan_version: row.get("plan_version"),
+        reason: row.get("reason"),
+        route: row.get("route"),
+        receiver: row.get("receiver"),
+        state: row.get("state"),
+        attempts: row.get("attempts"),
+        due_in_s: row.get("due_in_s"),
+        last_error: row.get("last_error"),
+        created_at: row.get("created_at"),
+        done_at: row.get("done_at"),
+        resent_at: row.get("resent_at"),
     }
 }

@@ -30,6 +30,7 @@ mod pauses;
 pub mod progress;
 pub mod redrive;
 pub mod replace;
+pub mod resend;
 pub mod review;
 pub mod story;
 mod supersede;

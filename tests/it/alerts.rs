@@ -172,3 +172,130 @@ async fn without_a_webhook_the_event_tells_and_doctor_says_so() {
         assert!(found.1.contains(why), "{content}: {found:?}");
     }
 }
+
+/// The first characters of the only alert's id, and its state.
+fn only(variables: &[(String, String)]) -> (String, String) {
+    let all = run_with(variables, &["alerts", "--all", "--json"]).ok().json();
+    assert_eq!(all.as_array().expect("alerts").len(), 1, "{all}");
+    let text = |name: &str| all[0][name].as_str().expect(name).to_owned();
+    (text("id")[..8].to_owned(), text("state"))
+}
+
+async fn resent(app: &App) -> i64 {
+    app.number("SELECT count(*) FROM audit_log WHERE action = 'alert.resent'")
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_is_sent_again_by_command_once_and_for_another_three_days() {
+    let receiver = Receiver::start().await;
+    let (app, wiring, _) = start(&receiver).await;
+    refused(&app, "again.1").await;
+    pass(&app, 16).await;
+    let (gone, variables) = with_receivers(&app, &[("ops", receiver.url("410"))]);
+    assert_eq!(tick(&gone).await, 1);
+    app.pump().await;
+    let event = app.events("execution.escalated")[0].id.clone();
+    assert_eq!(gone.alerts().step().await.expect("tried"), 1);
+    let (id, state) = only(&variables);
+    assert_eq!((state.as_str(), event.starts_with(&id)), ("given_up", true));
+    let listed = run_with(&variables, &["alerts"]).ok().out;
+    assert!(
+        listed.contains(&id) && listed.contains("alerts resend"),
+        "{listed}"
+    );
+
+    let resend = |variables: &[(String, String)], more: &[&str]| {
+        let mut args = vec!["alerts", "resend"];
+        args.extend(more);
+        run_with(variables, &args)
+    };
+    assert_eq!(resend(&variables, &[]).code, Some(2), "which?");
+    assert_eq!(resend(&variables, &["abc", "--yes"]).code, Some(2), "too short");
+    assert_eq!(resend(&variables, &["ffffffff", "--yes"]).code, Some(3));
+    assert_eq!(resend(&variables, &[&id]).code, Some(2), "nobody said yes");
+    assert_eq!(resent(&app).await, 0);
+
+    // A week later, the receiver is another one, and not up yet: it is tried for days from then on.
+    pass(&app, 7 * 24 * 60).await;
+    let (down, variables) = with_receivers(&app, &[("ops", receiver.url("503"))]);
+    let said = resend(&variables, &[&id, "--yes", "--reason", "another receiver"]).ok();
+    assert!(
+        said.out.contains("again.1") && said.out.contains("It is sent at once"),
+        "{said:?}"
+    );
+    let twice = resend(&variables, &[&id, "--yes"]).ok();
+    assert!(twice.out.contains("on their way already"), "{twice:?}");
+    assert_eq!(resent(&app).await, 1, "said twice, done once");
+    assert_eq!(down.alerts().step().await.expect("tried"), 1);
+    assert_eq!(only(&variables).1, "waiting", "not given up at the first attempt");
+    // It waits for its next attempt: the word makes that due.
+    assert_eq!(down.alerts().step().await.expect("not yet"), 0);
+    let (_, variables) = with_receivers(&app, &[("ops", receiver.url("ops"))]);
+    resend(&variables, &[&id, "--yes", "--reason", "now it is up"]).ok();
+    assert_eq!(wiring.alerts().step().await.expect("sent"), 1);
+    let calls = receiver.calls("ops");
+    assert_eq!((calls.len(), &calls[0].id), (1, &event), "under its own id");
+    assert_eq!(only(&variables).1, "delivered");
+    let delivered = resend(&variables, &[&id, "--yes"]);
+    assert_eq!(delivered.code, Some(4), "{delivered:?}");
+    let none = resend(&variables, &["--all", "--yes"]).ok();
+    assert!(none.out.contains("Nothing to send"), "{none:?}");
+    assert_eq!(wiring.alerts().step().await.expect("nothing"), 0);
+    assert_eq!(resent(&app).await, 2);
+    let text = run_with(&variables, &["explain", "again.1"]).ok().out;
+    for words in [
+        "is given up: the receiver answered 410",
+        "the alert (client) is sent again, to ops: another receiver  (cli:tester)",
+        "ops has the alert (client)",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in\n{text}");
+    }
+    app.assert_audit_whole().await;
+
+    // Three days after the word it is given up again.
+    app.sql("UPDATE alert SET state = 'waiting', resent_at = clock_timestamp() - interval '73 hours'")
+        .await;
+    assert_eq!(down.alerts().step().await.expect("tried"), 1);
+    assert_eq!(only(&variables).1, "given_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_had_nowhere_to_go_is_sent_when_its_route_leads_somewhere_and_never_to_another_route() {
+    let receiver = Receiver::start().await;
+    let app = App::start().await;
+    refused(&app, "mute.1").await;
+    pass(&app, 16).await;
+    assert_eq!(tick(&app.wiring).await, 1);
+    app.sql("UPDATE alert SET route = 'agency_master'").await;
+    let (id, state) = only(&app.variables);
+    assert_eq!(state, "no_webhook");
+    let args = ["alerts", "resend", &id, "--yes"];
+    let nowhere = run_with(&app.variables, &args);
+    assert_eq!(nowhere.code, Some(4), "{nowhere:?}");
+    assert!(
+        nowhere.err.contains("set alerts.agency_master.webhook_url"),
+        "{nowhere:?}"
+    );
+    // The client's own receiver is not the agency's.
+    let (_, variables) = with_receivers(&app, &[("client", receiver.url("client"))]);
+    assert_eq!(run_with(&variables, &args).code, Some(4));
+    let both = [
+        ("client", receiver.url("client")),
+        ("agency_master", receiver.url("agency")),
+    ];
+    let (wiring, variables) = with_receivers(&app, &both);
+    let other = ["alerts", "resend", "--all", "--route", "client", "--yes"];
+    assert!(run_with(&variables, &other).ok().out.contains("Nothing to send"));
+    let all = ["alerts", "resend", "--all", "--tenant", "acme", "--yes", "--json"];
+    let done = run_with(&variables, &all).ok().json();
+    assert!(
+        done["resent"][0].as_str().is_some_and(|i| i.starts_with(&id)),
+        "{done}"
+    );
+    assert_eq!(wiring.alerts().step().await.expect("sent"), 1);
+    assert_eq!(
+        (receiver.calls("agency").len(), receiver.calls("client").len()),
+        (1, 0)
+    );
+}

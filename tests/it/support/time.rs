@@ -66,7 +66,7 @@ pub async fn pass(app: &App, minutes: i32) {
         "UPDATE leg_review SET began_at = began_at - make_interval(mins => $1),
                 ended_at = ended_at - make_interval(mins => $1)",
         "UPDATE alert SET created_at = created_at - make_interval(mins => $1),
-                not_before = not_before - make_interval(mins => $1)",
+                not_before = not_before - make_interval(mins => $1), resent_at = resent_at - make_interval(mins => $1)",
     ] {
         sqlx::query(statement)
             .bind(minutes)
