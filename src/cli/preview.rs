@@ -4,6 +4,7 @@
 
 use super::output::Output;
 use super::plan::{LARGEST, load};
+use super::status::time;
 use super::{Failure, drift};
 use crate::domain::diff::{self, CampaignChange, CampaignDiff, FieldChange};
 use crate::domain::plan::{Period, Plan};
@@ -15,6 +16,8 @@ use crate::store::replace::free_name;
 use crate::store::views::{InForce, LegView};
 use crate::wire;
 use crate::wiring::Wiring;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -30,6 +33,8 @@ struct Row {
     refused: Vec<String>,
     /// Another campaign takes its place.
     replaced: Option<Replaced>,
+    /// What people would not expect.
+    notes: Vec<String>,
 }
 
 /// A campaign that cannot be changed, and the one that takes its place.
@@ -37,6 +42,8 @@ struct Replaced {
     old: String,
     old_id: Option<String>,
     new: String,
+    /// The old one is on.
+    on: bool,
     /// What happens, in order.
     steps: Vec<String>,
 }
@@ -48,6 +55,10 @@ struct Ground<'a> {
     adopted: bool,
     /// What each campaign of the plan is called, by platform and key.
     names: HashMap<(String, String), (String, &'a LegSpec)>,
+    /// What is built now begins after this.
+    now: DateTime<Utc>,
+    /// The plan's.
+    zone: Tz,
 }
 
 /// Shows it; 5 when something would change.
@@ -119,6 +130,8 @@ pub async fn show(
         policy: onboarded.map_or(ImmutableChange::Refuse, |t| t.policy.immutable_change),
         adopted: older.is_some(),
         names: names(&specs, same.as_ref().map_or(&[], |_| &legs)),
+        now: wiring.clock.now(),
+        zone: plan.timezone,
     };
     let rows: Vec<Row> = diff::campaigns(before, payload)
         .into_iter()
@@ -197,14 +210,18 @@ fn row(campaign: CampaignDiff, leg: Option<&LegView>, ground: &Ground<'_>) -> Ro
     let new = ground.names.get(&place).filter(|_| !refused.is_empty());
     let (refused, replaced) = match ground.policy {
         ImmutableChange::Refuse => (refused, None),
-        ImmutableChange::Replace => (Vec::new(), leg.zip(new).and_then(replaced)),
+        ImmutableChange::Replace => (Vec::new(), leg.zip(new).and_then(|both| replaced(both, ground))),
     };
     let (sign, what) = match &replaced {
         Some(replaced) => ("±", format!("{} is replaced by {}", replaced.old, replaced.new)),
         None => (sign, what),
     };
+    let made = (sign == "+").then(|| ground.names.get(&place)).flatten();
+    let notes = made.or(new.filter(|_| replaced.is_some()));
+    let notes = notes.map(|(new, spec)| begins(new, spec, replaced.as_ref(), ground));
     Row {
         replaced,
+        notes: notes.unwrap_or_default(),
         sign,
         platform: campaign.platform,
         key: campaign.logical_campaign_key,
@@ -221,6 +238,39 @@ fn built(new: Option<&(String, &LegSpec)>) -> String {
     })
 }
 
+/// What people should know of when a campaign begins that is built now: later than its plan says, where the platform begins nothing
+/// sooner; and after the one whose place it takes is off.
+fn begins(new: &str, spec: &LegSpec, replaced: Option<&Replaced>, ground: &Ground<'_>) -> Vec<String> {
+    let (Some(platform), Some(begins)) = (platform::by_name(spec.key.platform.as_str()), begin(spec, ground))
+    else {
+        return Vec::new();
+    };
+    let planned = spec.campaign.schedule.start;
+    let mut notes = Vec::new();
+    if begins != planned {
+        notes.push(format!(
+            "{} begins {new} at {}, not at {}: nothing sooner",
+            platform.traits().display_name,
+            time(begins),
+            time(planned)
+        ));
+    }
+    if let Some(replaced) = replaced.filter(|r| r.on && begins > ground.now) {
+        notes.push(format!(
+            "{} goes off as soon as {new} is booked: until {} NEITHER is on",
+            replaced.old,
+            time(begins)
+        ));
+    }
+    notes
+}
+
+/// When a campaign begins that is built now.
+fn begin(spec: &LegSpec, ground: &Ground<'_>) -> Option<DateTime<Utc>> {
+    let platform = platform::by_name(spec.key.platform.as_str())?;
+    Some(platform.begins(spec.campaign.schedule.start, ground.now, ground.zone))
+}
+
 fn budget(spec: &LegSpec) -> String {
     let budget = &spec.campaign.budget;
     let period = match budget.period {
@@ -231,7 +281,7 @@ fn budget(spec: &LegSpec) -> String {
 }
 
 /// What it takes, in order, and what it costs; none: nothing was made, so that nothing is replaced.
-fn replaced((leg, (new, spec)): (&LegView, &(String, &LegSpec))) -> Option<Replaced> {
+fn replaced((leg, (new, spec)): (&LegView, &(String, &LegSpec)), ground: &Ground<'_>) -> Option<Replaced> {
     let manifest = leg.manifest.as_ref().filter(|m| !m.objects.is_empty())?;
     let (old, id) = (&manifest.campaign_name, manifest.campaign_id());
     let on = LegState::parse(&leg.state).is_some_and(LegState::on);
@@ -240,7 +290,10 @@ fn replaced((leg, (new, spec)): (&LegView, &(String, &LegSpec))) -> Option<Repla
         format!("{new} is built paused and verified, {}", budget(spec)),
         format!("{new} is switched on"),
     ];
-    if on {
+    let later = begin(spec, ground).is_some_and(|at| at > ground.now);
+    if on && later {
+        steps.push(format!("{old}{known} is switched off and kept"));
+    } else if on {
         steps.push(format!(
             "{old}{known} is switched off and kept; until then both are on, and both may spend"
         ));
@@ -258,6 +311,7 @@ fn replaced((leg, (new, spec)): (&LegView, &(String, &LegSpec))) -> Option<Repla
         old: old.clone(),
         old_id: id.map(str::to_owned),
         new: new.clone(),
+        on,
         steps,
     })
 }
@@ -278,7 +332,7 @@ fn as_json(
             "platform": r.platform, "logical_campaign_key": r.key, "state": r.state,
             "action": match r.sign { "+" => "add", "-" => "switch_off", "~" => "change", "±" => "replace",
                 _ => "none" },
-            "cannot_change": r.refused,
+            "cannot_change": r.refused, "notes": r.notes,
             "replaced": r.replaced.as_ref().map(|x| json!({ "campaign_name": x.old, "platform_campaign_id": x.old_id,
                 "by": x.new, "steps": x.steps })),
             "fields": r.fields.iter().map(|f| json!({ "field": f.field, "old": f.old, "new": f.new })).collect::<Vec<_>>(),
@@ -331,6 +385,9 @@ fn tell(
                 diff::shown(field.old.as_ref()),
                 diff::shown(field.new.as_ref())
             ));
+        }
+        for note in &row.notes {
+            output.line(format!("      ! {note}"));
         }
         for (step, number) in row.replaced.iter().flat_map(|r| &r.steps).zip(1..) {
             output.line(format!("      {number}. {step}"));

@@ -22,6 +22,7 @@ use crate::outbound::Outbound;
 use crate::outbound::pace::{Pace, Quota};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -52,7 +53,7 @@ pub struct AccountFacts {
     /// The account's own currency. A plan in another one is refused.
     pub currency: Currency,
     /// The account's zone, IANA.
-    pub timezone: chrono_tz::Tz,
+    pub timezone: Tz,
     /// Google: whether auto-tagging is on. None where there is no such switch.
     pub auto_tagging: Option<bool>,
     /// The smallest daily budget that the platform accepts there, where it tells.
@@ -384,6 +385,12 @@ pub trait Platform: Send + Sync + 'static {
     /// Meta and TikTok: the objective is no parameter of an update), and a channel is another kind of campaign.
     fn immutable(&self) -> &'static [&'static str] {
         &["objective", "channel", "budget.period"]
+    }
+
+    /// When a campaign that is built now begins there, whose plan says `start`: a platform may begin nothing new before some later
+    /// moment. `zone`: the account's, or where nobody has asked for that the plan's. Pure.
+    fn begins(&self, start: DateTime<Utc>, _now: DateTime<Utc>, _zone: Tz) -> DateTime<Utc> {
+        start
     }
 
     /// The mutations that are ready to be sent now towards the goal; none: it is reached. Never names an object that

@@ -55,6 +55,21 @@ pub(super) fn start(wanted: NaiveDate, there: Option<NaiveDate>, today: NaiveDat
     }
 }
 
+/// When a flight really begins that is booked now: as the plan says, or with the day that is the earliest.
+pub(super) fn begins(wanted: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+    let (first, _) = days(wanted, wanted, zone);
+    let really = start(first, None, today(now, zone));
+    if really == first {
+        return wanted;
+    }
+    // Where clocks go forward at midnight, the day begins an hour later.
+    let beginning = (0..3).find_map(|hour| {
+        let at = really.and_hms_opt(hour, 0, 0)?;
+        at.and_local_timezone(zone).earliest()
+    });
+    beginning.map_or(wanted, |at| at.with_timezone(&Utc))
+}
+
 const MOVED: &str = "start moved from ";
 
 /// What an insertion order's details say when it begins on another day than the plan's.
@@ -106,6 +121,29 @@ mod tests {
             days(start, midnight, chrono_tz::Europe::Berlin).1,
             d("2027-03-31")
         );
+    }
+
+    #[test]
+    fn a_flight_that_has_begun_begins_with_the_next_day_there() {
+        let berlin = chrono_tz::Europe::Berlin;
+        let now = at("2027-03-05T23:30:00Z");
+        // It is the sixth in Berlin already.
+        let begins = |start| begins(at(start), now, berlin);
+        assert_eq!(begins("2027-03-01T00:00:00Z"), at("2027-03-06T23:00:00Z"));
+        assert_eq!(
+            begins("2027-03-06T12:00:00Z"),
+            at("2027-03-06T23:00:00Z"),
+            "later today"
+        );
+        assert_eq!(
+            begins("2027-03-07T12:00:00Z"),
+            at("2027-03-07T12:00:00Z"),
+            "as planned"
+        );
+        // São Paulo's clocks went forward at midnight: the fourth began at one.
+        let (start, now) = (at("2018-11-01T00:00:00Z"), at("2018-11-03T12:00:00Z"));
+        let begins = super::begins(start, now, chrono_tz::America::Sao_Paulo);
+        assert_eq!(begins, at("2018-11-04T03:00:00Z"));
     }
 
     #[test]

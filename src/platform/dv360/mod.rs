@@ -42,6 +42,8 @@ use crate::domain::tracking;
 use crate::outbound::Answer;
 use crate::outbound::pace::Quota;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use errors::{Call, Trouble};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -109,6 +111,10 @@ impl Platform for Dv360 {
         facts: &AccountFacts,
     ) -> Result<Vec<Desired>, Box<LegError>> {
         mapping::desire(spec, facts)
+    }
+
+    fn begins(&self, start: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+        dates::begins(start, now, zone)
     }
 
     fn next(&self, goal: Goal, desired: &[Desired], manifest: &Manifest, account: &Account) -> Vec<Mutation> {
