@@ -73,6 +73,17 @@ impl Offers {
                     what,
                 ]);
             }
+            for (format, not) in platform.formats_not_offered() {
+                let (_, what) = told(&Err(*not));
+                let format = format!("format {format}");
+                table.push(vec![
+                    "no".to_owned(),
+                    platform.name().to_owned(),
+                    String::new(),
+                    format,
+                    what,
+                ]);
+            }
         }
         output.table(
             &["", "PLATFORM", "CHANNEL", "OBJECTIVE", "BECOMES, OR WHY NOT"],
@@ -92,7 +103,7 @@ fn told(becomes: &Result<&'static str, NotOffered>) -> (bool, String) {
 }
 
 fn as_json() -> Value {
-    let mut all = BTreeMap::new();
+    let (mut all, mut refused) = (BTreeMap::new(), BTreeMap::new());
     for platform in platforms() {
         let rows: Vec<Value> = rows(platform.as_ref())
             .into_iter()
@@ -101,9 +112,16 @@ fn as_json() -> Value {
                 Err(not) => json!({ "channel": row.channel, "objective": row.objective, "why_not": not.why, "instead": not.instead }),
             })
             .collect();
+        let formats = platform.formats_not_offered().iter();
+        let formats: Vec<Value> = formats
+            .map(|(format, not)| json!({ "format": format, "why_not": not.why, "instead": not.instead }))
+            .collect();
+        if !formats.is_empty() {
+            refused.insert(platform.name(), formats);
+        }
         all.insert(platform.name(), rows);
     }
-    json!({ "offers": all })
+    json!({ "offers": all, "formats_not_offered": refused })
 }
 
 /// The page `docs/offers.md`.
@@ -129,6 +147,14 @@ fn markdown() -> String {
                 row.objective.as_str(),
                 what.replace('|', "\\|")
             ));
+        }
+        let formats = platform.formats_not_offered();
+        if !formats.is_empty() {
+            page.push_str("\n| ad format | |\n|---|---|\n");
+        }
+        for (format, not) in formats {
+            let (_, what) = told(&Err(*not));
+            page.push_str(&format!("| `{format}` | {} |\n", what.replace('|', "\\|")));
         }
     }
     page
@@ -159,6 +185,30 @@ mod tests {
         }
         let page = std::fs::read_to_string(path).unwrap_or_default();
         assert_eq!(page, markdown(), "run UPDATE_OFFERS=1 cargo test --lib offers");
+    }
+
+    /// Whatever the format is asked for with: the channel, the objective.
+    #[test]
+    fn a_format_that_is_not_offered_is_refused_in_the_same_words() {
+        let mut refused = 0;
+        for platform in platforms() {
+            for (format, not) in platform.formats_not_offered() {
+                let mut spec = example(platform.as_ref());
+                (*format).clone_into(&mut spec.campaign.ad_groups[0].ads[0].format);
+                let problems = platform::problems(platform.as_ref(), &spec);
+                let pointer = "/ad_groups/0/ads/0/format";
+                let told = |p: &platform::Problem| {
+                    p.pointer == pointer && p.what == not.why && p.remedy == not.instead
+                };
+                assert!(
+                    problems.iter().any(told),
+                    "{} {format}: {problems:?}",
+                    platform.name()
+                );
+                refused += 1;
+            }
+        }
+        assert!(refused > 0, "every format is offered everywhere");
     }
 
     /// Every combination that the contract can spell: what is not offered is refused in the same words, what is offered is not

@@ -8,6 +8,8 @@
 //! mutations that are ready now; the worker commits them as intents, sends each with `execute` and commits what came of it;
 //! again, until `next` names none. Where an outcome is unknown, `find` looks. Then `read` shows what is really there.
 
+#[cfg(test)]
+mod fields;
 mod google_geo;
 
 use crate::domain::catalog::CatalogHealth;
@@ -366,6 +368,11 @@ pub trait Platform: Send + Sync + 'static {
     /// [`NotOffered`]: why not, and what to use instead.
     fn offer(&self, objective: Objective, channel: Option<&str>) -> Result<&'static str, NotOffered>;
 
+    /// Ad formats that people ask for there and that are not offered; `check` refuses them with the same reason.
+    fn formats_not_offered(&self) -> &'static [(&'static str, NotOffered)] {
+        &[]
+    }
+
     /// Every rule of the platform that can be checked offline: channels, strategies, lengths, unknown settings, budget form.
     fn check(&self, spec: &LegSpec) -> Vec<Problem>;
 
@@ -525,6 +532,12 @@ macro_rules! platforms {
         /// Every platform, in no particular order.
         #[must_use]
         pub fn all() -> Vec<Arc<dyn Platform>> { vec![$(Arc::new($folder::$adapter)),*] }
+
+        /// Every platform with campaigns that it takes as they are: one for each of its channels and formats.
+        #[cfg(test)]
+        fn samples() -> Vec<(Arc<dyn Platform>, Vec<fields::Sample>)> {
+            vec![$((Arc::new($folder::$adapter), $folder::tests::samples())),*]
+        }
     };
 }
 

@@ -1,10 +1,10 @@
 //! What DV360 would refuse, found before anything is sent. Sources stand at each rule, or where it is applied.
 
 use super::creatives::{FORMATS, format};
-use super::offers::{CHANNELS, offer};
+use super::offers::{CHANNELS, FORMATS_NOT_OFFERED, offer};
 use super::settings::{Settings, settings};
 use super::{bidding, dates, mapping, targeting};
-use crate::domain::plan::{Ad, Objective, Period};
+use crate::domain::plan::{Ad, Audience, Objective, Period};
 use crate::domain::spec::LegSpec;
 use crate::platform::Problem;
 use chrono::Datelike;
@@ -46,12 +46,17 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
         );
     }
     for (g, group) in campaign.ad_groups.iter().enumerate() {
-        if !group.keywords.is_empty() || !group.negative_keywords.is_empty() {
-            check.no(
-                format!("/ad_groups/{g}/keywords"),
-                "keywords are not offered on DV360",
-                "take the keywords out",
-            );
+        for (given, name) in [
+            (!group.keywords.is_empty(), "keywords"),
+            (!group.negative_keywords.is_empty(), "negative_keywords"),
+        ] {
+            if given {
+                check.no(
+                    format!("/ad_groups/{g}/{name}"),
+                    "keywords are not offered on DV360",
+                    "take them out",
+                );
+            }
         }
         for (a, one) in group.ads.iter().enumerate() {
             ad(
@@ -105,6 +110,13 @@ fn money(spec: &LegSpec, check: &mut Check) {
 fn bids(spec: &LegSpec, check: &mut Check) {
     let goal = bidding::goal(&spec.campaign.bidding);
     let strategy = bidding::strategy(spec);
+    if spec.campaign.bidding.kpi.is_some() && spec.campaign.bidding.target_cpa.is_some() {
+        check.no(
+            "/bidding/target_cpa",
+            "a campaign has one goal, and there is bidding.kpi too",
+            "say it as bidding.kpi: {type: cpa, amount}, or take the kpi out",
+        );
+    }
     for problem in [goal.err(), strategy.err()].into_iter().flatten() {
         if !check.problems.contains(&problem) {
             check.problems.push(problem);
@@ -134,8 +146,22 @@ fn audience(spec: &LegSpec, check: &mut Check) {
         }
     }
     if targeting::ages(audience).is_none() {
+        // Whichever is not on an edge; turned round, both.
+        let (low, high) = (audience.age_min, audience.age_max);
+        let alone = |min, max| {
+            targeting::ages(&Audience {
+                age_min: min,
+                age_max: max,
+                ..audience.clone()
+            })
+        };
+        let pointer = match (alone(low, None), alone(None, high)) {
+            (None, Some(_)) => "/audience/age_min",
+            (Some(_), None) => "/audience/age_max",
+            (None, None) | (Some(_), Some(_)) => "/audience",
+        };
         check.no(
-            "/audience/age_min",
+            pointer,
             "DV360 addresses adults in the ranges 18-24, 25-34, 35-44, 45-54, 55-64 and 65 or more",
             "let age_min be 18, 25, 35, 45, 55 or 65 and age_max 24, 34, 44, 54 or 64 (or leave it out)",
         );
@@ -200,6 +226,10 @@ fn needs(spec: &LegSpec, settings: &Settings, check: &mut Check) {
 fn ad(ad: &Ad, channel: Option<&str>, at: &str, check: &mut Check) {
     // A channel that there is not is told of once.
     let channel = channel.filter(|c| CHANNELS.contains(c));
+    if let Some((_, not)) = FORMATS_NOT_OFFERED.iter().find(|(name, _)| *name == ad.format) {
+        check.no(format!("{at}/format"), not.why, not.instead);
+        return;
+    }
     let fits = format(ad).filter(|f| channel.is_none_or(|c| c == f.channel));
     if fits.is_none() {
         let offered: Vec<&str> = FORMATS
@@ -226,7 +256,9 @@ fn ad(ad: &Ad, channel: Option<&str>, at: &str, check: &mut Check) {
         ("descriptions", !ad.descriptions.is_empty()),
         ("primary_text", ad.primary_text.is_some()),
         ("call_to_action", ad.call_to_action.is_some()),
-        ("path1", ad.path1.is_some() || ad.path2.is_some()),
+        ("long_headlines", !ad.long_headlines.is_empty()),
+        ("path1", ad.path1.is_some()),
+        ("path2", ad.path2.is_some()),
     ];
     for (name, _) in texts.into_iter().filter(|(_, given)| *given) {
         check.no(
@@ -234,5 +266,15 @@ fn ad(ad: &Ad, channel: Option<&str>, at: &str, check: &mut Check) {
             format!("{} shows no texts beside its asset", ad.format),
             "put the words into the asset, and take them out here",
         );
+    }
+    let sized = fits.is_some_and(|f| f.sized);
+    for (name, given) in [("width", ad.width.is_some()), ("height", ad.height.is_some())] {
+        if given && !sized {
+            check.no(
+                format!("{at}/{name}"),
+                format!("{} has its asset's own size", ad.format),
+                "take it out",
+            );
+        }
     }
 }

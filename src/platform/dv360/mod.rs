@@ -25,7 +25,7 @@ mod sending;
 mod settings;
 mod targeting;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod transport;
 mod upload;
 
@@ -94,6 +94,10 @@ impl Platform for Dv360 {
 
     fn channels(&self) -> &'static [&'static str] {
         offers::CHANNELS
+    }
+
+    fn formats_not_offered(&self) -> &'static [(&'static str, NotOffered)] {
+        offers::FORMATS_NOT_OFFERED
     }
 
     fn offer(&self, objective: Objective, channel: Option<&str>) -> Result<&'static str, NotOffered> {

@@ -9,6 +9,31 @@ use crate::platform::NotOffered;
 /// The channels there are.
 pub(super) const CHANNELS: &[&str] = &["display", "video"];
 
+/// Formats that DV360 has and a plan cannot say (`Creative.assets`, `AssetRole`: an icon, the advertiser's name, a short and a long
+/// headline and body).
+pub(super) const FORMATS_NOT_OFFERED: &[(&str, NotOffered)] = &[
+    ("display_native", NATIVE),
+    ("native", NATIVE),
+    (
+        "native_video",
+        NotOffered {
+            why: "a native video is put together by each publisher from a brand's name and short and long texts, which an ad of the plan does not tell apart",
+            instead: "single_video on channel video",
+        },
+    ),
+    (
+        "audio",
+        NotOffered {
+            why: "audio is bought by line items of its own, which are none of the channels of a plan",
+            instead: "single_video on channel video",
+        },
+    ),
+];
+const NATIVE: NotOffered = NotOffered {
+    why: "a native creative is put together by each publisher from an icon, a brand's name and short and long texts, which an ad of the plan does not tell apart",
+    instead: "display_image on channel display, one ad for each size",
+};
+
 /// An objective on a channel.
 pub(super) struct Offer {
     /// For people, in DV360's words.
@@ -46,7 +71,7 @@ pub(super) fn offer(objective: Objective, channel: Option<&str>) -> Result<Offer
         (Objective::Traffic, false) => ("online action or visits goal, display line items", ONLINE, plain),
         (Objective::Traffic, true) => ("online action or visits goal, video line items", ONLINE, plain),
         (Objective::Engagement, true) => (
-            "brand awareness goal, video line items bought for completed views",
+            "brand awareness goal, video line items, measured by what bidding.kpi says (cpiavc: completed views)",
             AWARENESS,
             plain,
         ),

@@ -163,9 +163,9 @@ pub(super) fn offer(objective: Objective, channel: Option<&str>) -> Result<&'sta
             "display ads are looked at and clicked, nothing on them can be engaged with",
             "channel demand_gen",
         ),
-        (Objective::Traffic | Objective::Sales, Channel::Shopping) => {
-            Ok("Standard Shopping campaign, product ads from the Merchant Center account")
-        }
+        (Objective::Traffic | Objective::Sales, Channel::Shopping) => Ok(
+            "Standard Shopping campaign, product ads from the Merchant Center account, each leading to its product's own page",
+        ),
         (Objective::Awareness | Objective::Engagement | Objective::Leads, Channel::Shopping) => no(
             "product ads lead to products for sale",
             "channel performance_max for leads, demand_gen for the others",

@@ -7,7 +7,7 @@
 
 use super::channel::{Channel, offer};
 use super::mapping::{DECLARATIONS, Settings, settings};
-use super::{demand_gen, geo, performance_max, search, shopping};
+use super::{demand_gen, geo, people, performance_max, search, shopping};
 use crate::domain::plan::{Ad, AdGroup, Campaign, Period};
 use crate::domain::spec::LegSpec;
 use crate::platform::Problem;
@@ -115,7 +115,7 @@ fn size(campaign: &Campaign, problems: &mut Problems) {
     let operations: usize = campaign
         .ad_groups
         .iter()
-        .map(|group| if search { lean(group) } else { count(group) })
+        .map(|group| people::count(campaign) + if search { lean(group) } else { count(group) })
         .sum();
     if operations + campaign.audience.countries.len() + campaign.audience.languages.len() + 4 > OPERATIONS {
         let what = format!("more than {OPERATIONS} objects, which is all that one request may create");
@@ -284,9 +284,29 @@ fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problem
             "give bidding.target_roas",
         );
     }
-    if campaign.frequency_cap.is_some() {
-        let what = format!("{} campaigns have no frequency cap here", channel.as_str());
-        problems.add("/frequency_cap", what, "leave it out");
+    frequency_cap(campaign, channel, problems);
+}
+
+/// Display campaigns cap what one person sees of them in a day, a week or a month: support.google.com/google-ads/answer/117579.
+fn frequency_cap(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
+    let Some(cap) = &campaign.frequency_cap else {
+        return;
+    };
+    if channel != Channel::Display {
+        let what = format!("{} campaigns have no frequency cap", channel.as_str());
+        problems.add("/frequency_cap", what, "leave it out, or use channel display");
+        return;
+    }
+    if !matches!(cap.per.as_str(), "day" | "week" | "month") {
+        let what = format!("Google Ads cannot cap per {}", cap.per);
+        problems.add("/frequency_cap/per", what, "use day, week or month");
+    }
+    if !(1..=i32::MAX.unsigned_abs()).contains(&cap.impressions) {
+        problems.add(
+            "/frequency_cap/impressions",
+            "a cap of no impression at all (campaignError: MAX_IMPRESSIONS_NOT_IN_RANGE)",
+            "allow at least one",
+        );
     }
 }
 
@@ -331,15 +351,7 @@ fn audience(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
             );
         }
     }
-    let person = [
-        ("age_min", audience.age_min.is_some()),
-        ("age_max", audience.age_max.is_some()),
-        ("genders", !audience.genders.is_empty()),
-    ];
-    for (field, _) in person.iter().filter(|(_, there)| *there) {
-        let what = format!("{field} is not supported for {} campaigns yet", channel.as_str());
-        problems.add(format!("/audience/{field}"), what, "leave it out");
-    }
+    people::check(campaign, channel, problems);
 }
 
 /// Source of the limits: AdWords API `CustomParameter`; support.google.com/searchads/answer/6367605 (no spaces).

@@ -8,9 +8,9 @@ use super::bidding::Bidding;
 use super::channel::Channel;
 use super::wire::{
     AssetAutomationSetting, Campaign, CampaignBudget, CustomParameter, DemandGenCampaignSettings,
-    GeoTargetTypeSetting, Int64, NetworkSettings, ShoppingSetting,
+    FrequencyCapEntry, FrequencyCapKey, GeoTargetTypeSetting, Int64, NetworkSettings, ShoppingSetting,
 };
-use crate::domain::plan::Period;
+use crate::domain::plan::{FrequencyCap, Period};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -120,6 +120,57 @@ pub(super) struct CampaignForm {
     /// Performance max only: whether Google may write texts and choose landing pages that nobody approved.
     #[serde(default)]
     pub generated_content: Option<bool>,
+    /// Display only: how often one person may see it.
+    #[serde(default)]
+    pub frequency_cap: Option<CapForm>,
+}
+
+/// The normal form of a frequency cap. Source: v26/common/frequency_cap.proto.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CapForm {
+    pub impressions: i32,
+    /// `day`, `week`, `month`; what else Google may hold, in its own words.
+    pub per: String,
+}
+
+impl CapForm {
+    pub fn of(cap: &FrequencyCap) -> Self {
+        Self {
+            impressions: i32::try_from(cap.impressions).unwrap_or(i32::MAX),
+            per: cap.per.clone(),
+        }
+    }
+
+    /// Of all impressions of the campaign, within one unit of time.
+    fn wire(&self) -> FrequencyCapEntry {
+        FrequencyCapEntry {
+            key: Some(FrequencyCapKey {
+                level: Some("CAMPAIGN".to_owned()),
+                event_type: Some("IMPRESSION".to_owned()),
+                time_unit: Some(self.per.to_ascii_uppercase()),
+                time_length: Some(1),
+            }),
+            cap: Some(self.impressions),
+        }
+    }
+
+    fn seen(caps: Option<&[FrequencyCapEntry]>) -> Option<Self> {
+        let caps = caps.unwrap_or_default();
+        let first = caps.first()?;
+        let own = Self {
+            impressions: first.cap.unwrap_or(0),
+            per: first.key.as_ref()?.time_unit.as_deref()?.to_ascii_lowercase(),
+        };
+        if caps == [own.wire()] {
+            return Some(own);
+        }
+        // Somebody's other caps: never what a plan says.
+        let all: Vec<String> = caps.iter().map(|cap| format!("{cap:?}")).collect();
+        Some(Self {
+            per: all.join("; "),
+            ..own
+        })
+    }
 }
 
 /// What nobody can change once the campaign exists. Sending it all the same gets Google's own refusal, which is what a plan that
@@ -157,6 +208,7 @@ impl CampaignForm {
             }),
             brand_guidelines_enabled: self.brand_guidelines,
             asset_automation_settings: self.generated_content.map(automations),
+            frequency_caps: self.frequency_cap.as_ref().map(|cap| vec![cap.wire()]),
             // Else countries and languages would be each ad group's. Only at creation; true by default.
             // Source: v26/resources/campaign.proto, DemandGenCampaignSettings.
             demand_gen_campaign_settings: (self.channel == Channel::DemandGen).then_some(
@@ -240,6 +292,7 @@ impl CampaignForm {
                 &[Channel::PerformanceMax],
                 generates(campaign.asset_automation_settings.as_deref()),
             ),
+            frequency_cap: CapForm::seen(campaign.frequency_caps.as_deref()),
         }
     }
 
@@ -263,6 +316,7 @@ impl CampaignForm {
             "local_products" => Some("shoppingSetting.enableLocal"),
             "brand_guidelines" => Some("brandGuidelinesEnabled"),
             "generated_content" => Some("assetAutomationSettings"),
+            "frequency_cap" => Some("frequencyCaps"),
             _ => None,
         }
     }

@@ -6,9 +6,10 @@
 use super::ad_forms::{AdGroupForm, AnyAd, KeywordForm, short_hash};
 use super::bidding::Bidding;
 use super::channel::Channel;
-use super::forms::{BudgetForm, CampaignForm, GeoTarget};
+use super::forms::{BudgetForm, CampaignForm, CapForm, GeoTarget};
 use super::kinds::{Kind, digits};
 use super::links::{self, AssetGroupForm, LinkForm};
+use super::people::{self, ExclusionForm};
 use super::wire::{
     AdGroupAd, AdGroupCriterion, AssetGroupAsset, CampaignAsset, CampaignCriterion, Label, LanguageInfo,
     ListingGroupInfo, LocationInfo,
@@ -169,6 +170,7 @@ fn campaign(
         local_products: shopping.then_some(settings.local_products),
         brand_guidelines: max.then(|| settings.brand_guidelines.unwrap_or(true)),
         generated_content: max.then_some(settings.generated_content),
+        frequency_cap: plan.frequency_cap.as_ref().map(CapForm::of),
     })
 }
 
@@ -227,10 +229,14 @@ pub(super) fn desire(
         Channel::Search => {
             ad_groups(spec, bid, &mut all);
             all.extend(search::criteria(spec));
+            all.extend(people::exclusions(spec));
             all.extend(search::ads(spec));
         }
         Channel::Display | Channel::DemandGen => {
             ad_groups(spec, bid, &mut all);
+            if channel == Channel::Display {
+                all.extend(people::exclusions(spec));
+            }
             all.extend(demand_gen::ads(spec, &settings, &account)?);
         }
         Channel::Shopping => {
@@ -382,6 +388,9 @@ pub(super) fn resource(kind: Kind, fields: &Value) -> Option<Value> {
             }))
         }
         Kind::AdGroup => Some(form(&read::<AdGroupForm>(fields)?.wire())),
+        Kind::AdGroupCriterion if fields.get("excluded").is_some() => {
+            Some(form(&read::<ExclusionForm>(fields)?.wire()))
+        }
         Kind::AdGroupCriterion => match text("listing_group") {
             Some(unit) => Some(form(&AdGroupCriterion {
                 status: text("status"),

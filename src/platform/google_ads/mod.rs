@@ -14,6 +14,7 @@ mod bidding;
 mod changes;
 mod channel;
 mod check;
+mod creating;
 mod creatives;
 mod demand_gen;
 mod error_table;
@@ -25,12 +26,15 @@ mod links;
 mod lookup;
 mod mapping;
 mod mutations;
+mod people;
 mod performance_max;
+mod queries;
 mod reading;
 mod search;
 mod shopping;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
+mod updating;
 mod uploads;
 mod wire;
 
@@ -53,7 +57,7 @@ use chrono::{DateTime, Utc};
 use errors::{Call, Trouble};
 use futures::future::try_join_all;
 use kinds::{Kind, VERSION, digits, id_of};
-use lookup::Part;
+use queries::Part;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -125,11 +129,11 @@ impl Platform for GoogleAds {
 
     async fn probe(&self, session: &Session) -> Result<AccountFacts, CallError> {
         let queries = [
-            lookup::CUSTOMER,
-            lookup::BILLING,
-            lookup::ACCOUNT_BUDGET,
-            lookup::UNDECLARED,
-            lookup::MERCHANTS,
+            queries::CUSTOMER,
+            queries::BILLING,
+            queries::ACCOUNT_BUDGET,
+            queries::UNDECLARED,
+            queries::MERCHANTS,
         ];
         let answers = try_join_all(queries.map(|query| search(session, query.to_owned()))).await?;
         let [customer, billing, budgets, undeclared, merchants] = answers.as_slice() else {
@@ -210,7 +214,7 @@ impl Platform for GoogleAds {
         };
         // A campaign whose own outcome is unknown is known by its name, another by its id.
         let heads = match (named("campaign"), manifest.campaign_id()) {
-            (Some(name), _) => search(session, lookup::campaigns_named(&[&name])).await?,
+            (Some(name), _) => search(session, queries::campaigns_named(&[&name])).await?,
             (None, Some(id)) => search(session, Part::Campaign.of(&[id])).await?,
             (None, None) => Vec::new(),
         };
@@ -228,13 +232,13 @@ impl Platform for GoogleAds {
             .collect();
         // A label and an orphaned budget keep their names without any campaign, and then stand in its way.
         let mut queries: Vec<String> = named("label")
-            .map(|name| lookup::label_named(&name))
+            .map(|name| queries::label_named(&name))
             .into_iter()
             .collect();
-        queries.extend(texts.chunks(TEXTS).map(lookup::texts));
+        queries.extend(texts.chunks(TEXTS).map(queries::texts));
         if ids.is_empty() {
             // A request is all or nothing: without its campaign nothing else of it is there.
-            queries.extend(named("budget").map(|name| lookup::budget_named(&name)));
+            queries.extend(named("budget").map(|name| queries::budget_named(&name)));
         } else {
             queries.extend(parts(manifest, keys).into_iter().map(|part| part.of(&ids)));
         }
@@ -263,7 +267,7 @@ impl Platform for GoogleAds {
         manifests: &[&Manifest],
         within: Range<DateTime<Utc>>,
     ) -> Result<Vec<Vec<Change>>, CallError> {
-        let customer = search(session, lookup::CUSTOMER.to_owned()).await?;
+        let customer = search(session, queries::CUSTOMER.to_owned()).await?;
         let zone = customer
             .first()
             .and_then(|row| row.customer.as_ref()?.time_zone.clone());

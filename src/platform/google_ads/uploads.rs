@@ -7,8 +7,9 @@
 use super::errors::Call;
 use super::images::{LARGEST, YOUTUBE};
 use super::kinds::{VERSION, digits};
-use super::lookup;
+
 use super::mapping::{NAME_OF_REF, form, unfit};
+use super::queries;
 use super::wire::{Asset, ImageAsset, ServiceResponse, YoutubeVideoAsset};
 use crate::platform::{CallError, Session, Upload, Uploaded};
 use base64::Engine as _;
@@ -96,7 +97,7 @@ pub(super) async fn find(
     refs: Option<&BTreeMap<String, String>>,
 ) -> Result<Uploaded, CallError> {
     let known = refs.and_then(|refs| refs.get(NAME_OF_REF));
-    let query = lookup::uploaded(known.map(String::as_str), &upload.name);
+    let query = queries::uploaded(known.map(String::as_str), &upload.name);
     let rows = super::search(session, query).await?;
     let assets = rows.into_iter().filter_map(|row| row.asset);
     let ours = assets.filter(|asset| known.is_some() || asset.name.as_deref() == Some(upload.name.as_str()));

@@ -61,7 +61,7 @@ resource! {
         final_url_suffix: String, tracking_url_template: String, url_custom_parameters: Vec<CustomParameter>,
         primary_status: String, primary_status_reasons: Vec<String>, target_cpa: TargetCpa, target_roas: TargetRoas,
         target_cpc: TargetCpc, shopping_setting: ShoppingSetting, brand_guidelines_enabled: bool,
-        asset_automation_settings: Vec<AssetAutomationSetting>,
+        asset_automation_settings: Vec<AssetAutomationSetting>, frequency_caps: Vec<FrequencyCapEntry>,
         demand_gen_campaign_settings: DemandGenCampaignSettings,
     }
 }
@@ -72,6 +72,14 @@ resource! {
 resource! {
     /// `Campaign.AssetAutomationSetting`.
     AssetAutomationSetting { asset_automation_type: String, asset_automation_status: String }
+}
+resource! {
+    /// `common/frequency_cap.proto`.
+    FrequencyCapEntry { key: FrequencyCapKey, cap: i32 }
+}
+resource! {
+    /// `common/frequency_cap.proto`.
+    FrequencyCapKey { level: String, event_type: String, time_unit: String, time_length: i32 }
 }
 resource! {
     /// `Campaign.DemandGenCampaignSettings`.
@@ -154,13 +162,21 @@ resource! {
     /// `resources/ad_group_criterion.proto`.
     AdGroupCriterion {
         resource_name: String, ad_group: String, status: String, negative: bool, keyword: KeywordInfo,
-        listing_group: ListingGroupInfo, final_urls: Vec<String>, final_mobile_urls: Vec<String>, final_url_suffix: String,
+        listing_group: ListingGroupInfo, age_range: AgeRangeInfo, gender: GenderInfo, final_urls: Vec<String>, final_mobile_urls: Vec<String>, final_url_suffix: String,
         tracking_url_template: String, url_custom_parameters: Vec<CustomParameter>,
     }
 }
 resource! {
     /// `common/criteria.proto`.
     KeywordInfo { text: String, match_type: String }
+}
+resource! {
+    /// `common/criteria.proto`.
+    AgeRangeInfo { #[serde(rename = "type")] kind: String }
+}
+resource! {
+    /// `common/criteria.proto`.
+    GenderInfo { #[serde(rename = "type")] kind: String }
 }
 resource! {
     /// `common/criteria.proto`.

@@ -60,12 +60,17 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
     people(spec, &settings, &mut check);
     needs(spec, &settings, &mut check);
     for (g, group) in spec.campaign.ad_groups.iter().enumerate() {
-        if !group.keywords.is_empty() || !group.negative_keywords.is_empty() {
-            check.no(
-                format!("/ad_groups/{g}/keywords"),
-                "Meta has no keywords",
-                "take the keywords out",
-            );
+        for (given, name) in [
+            (!group.keywords.is_empty(), "keywords"),
+            (!group.negative_keywords.is_empty(), "negative_keywords"),
+        ] {
+            if given {
+                check.no(
+                    format!("/ad_groups/{g}/{name}"),
+                    "Meta has no keywords",
+                    "take them out",
+                );
+            }
         }
         for (a, one) in group.ads.iter().enumerate() {
             formats::ad(spec, one, &format!("/ad_groups/{g}/ads/{a}"), &mut check);
@@ -161,6 +166,20 @@ fn bidding(spec: &LegSpec, check: &mut Check) {
             format!("Meta does not know {other:?}"),
             "use lowest_cost, cost_cap, bid_cap or min_roas",
         ),
+    }
+    if bidding.bid.is_some() && bidding.target_cpa.is_some() {
+        check.no(
+            "/bidding/target_cpa",
+            "a cap is said once, and there is bidding.bid too",
+            "keep one of the two",
+        );
+    }
+    if bidding.kpi.is_some() {
+        check.no(
+            "/bidding/kpi",
+            "Meta measures a campaign by its objective, not by a goal of its own",
+            "take the kpi out; a cost to keep to is strategy cost_cap with bidding.bid",
+        );
     }
     if strategy == "cost_cap" && spec.campaign.objective == Objective::Awareness {
         check.no(
@@ -273,7 +292,7 @@ fn people(spec: &LegSpec, settings: &Settings, check: &mut Check) {
     if let (Some(min), Some(max)) = (audience.age_min, audience.age_max)
         && min > max
     {
-        check.no("/audience/age_min", "age_min is above age_max", "turn them round");
+        check.no("/audience", "age_min is above age_max", "turn them round");
     }
     for (i, gender) in audience.genders.iter().enumerate() {
         if !matches!(gender.as_str(), "female" | "male") {

@@ -80,11 +80,18 @@ pub(super) fn ad(spec: &LegSpec, ad: &Ad, at: &str, check: &mut Check) {
             "use shop_now, learn_more, sign_up …",
         );
     }
-    let paths = ad.path1.is_some() || ad.path2.is_some();
-    let sizes = ad.width.is_some() || ad.height.is_some();
+    let path = "Meta has no display path";
+    let size = "Meta takes an asset's own size";
     for (given, field, what) in [
-        (paths, "path1", "Meta has no display path"),
-        (sizes, "width", "Meta takes an asset's own size"),
+        (ad.path1.is_some(), "path1", path),
+        (ad.path2.is_some(), "path2", path),
+        (ad.width.is_some(), "width", size),
+        (ad.height.is_some(), "height", size),
+        (
+            !ad.long_headlines.is_empty(),
+            "long_headlines",
+            "Meta has one kind of headline: headlines",
+        ),
     ] {
         if given {
             check.no(format!("{at}/{field}"), what, "take it out");

@@ -26,7 +26,7 @@ mod pace;
 mod reading;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod transport;
 mod uploads;
 mod wire;

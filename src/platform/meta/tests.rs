@@ -2,6 +2,8 @@
 
 mod formats;
 
+pub(in crate::platform) use formats::samples;
+
 use super::reading::{self, Rows};
 use super::{Meta, mapping, mutations};
 use crate::domain::error::ErrorClass;

@@ -61,7 +61,7 @@ pub(super) fn age_groups(
         })?,
     };
     if first > last {
-        return Err(("age_min", "turn age_min and age_max round".to_owned()));
+        return Err(("", "turn age_min and age_max round".to_owned()));
     }
     Ok(Some(
         AGES[first..=last].iter().map(|(_, _, name)| *name).collect(),
@@ -118,7 +118,7 @@ mod tests {
             (Some(20), None, "age_min"),
             (None, Some(30), "age_max"),
             (Some(18), Some(65), "age_max"),
-            (Some(35), Some(24), "age_min"),
+            (Some(35), Some(24), ""),
         ] {
             assert_eq!(groups(min, max).map_err(|(at, _)| at), Err(at), "{min:?} {max:?}");
         }

@@ -61,12 +61,17 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
 }
 
 fn ad_group(group: &AdGroup, g: usize, check: &mut Check) {
-    if !group.keywords.is_empty() || !group.negative_keywords.is_empty() {
-        check.no(
-            format!("/ad_groups/{g}/keywords"),
-            "TikTok's feed has no keywords",
-            "take the keywords out",
-        );
+    for (given, name) in [
+        (!group.keywords.is_empty(), "keywords"),
+        (!group.negative_keywords.is_empty(), "negative_keywords"),
+    ] {
+        if given {
+            check.no(
+                format!("/ad_groups/{g}/{name}"),
+                "TikTok's feed has no keywords",
+                "take them out",
+            );
+        }
     }
 }
 
@@ -194,6 +199,20 @@ fn bidding(spec: &LegSpec, settings: &Settings, check: &mut Check) {
             "use lowest_cost, cost_cap or min_roas",
         ),
     }
+    if bidding.bid.is_some() && bidding.target_cpa.is_some() {
+        check.no(
+            "/bidding/target_cpa",
+            "a cap is said once, and there is bidding.bid too",
+            "keep one of the two",
+        );
+    }
+    if bidding.kpi.is_some() {
+        check.no(
+            "/bidding/kpi",
+            "TikTok measures a campaign by its objective, not by a goal of its own",
+            "take the kpi out; a cost to keep to is strategy cost_cap with bidding.bid",
+        );
+    }
     returns(spec, settings, check);
 }
 
@@ -231,7 +250,7 @@ fn people(spec: &LegSpec, check: &mut Check) {
     let audience = &spec.campaign.audience;
     match audience::age_groups(audience.age_min, audience.age_max) {
         Err((field, remedy)) => check.no(
-            format!("/audience/{field}"),
+            format!("/audience/{field}").trim_end_matches('/'),
             "TikTok addresses ages in the groups 13-17, 18-24, 25-34, 35-44, 45-54 and 55 and older",
             remedy,
         ),
@@ -421,7 +440,17 @@ fn assets(spec: &LegSpec, ad: &Ad, settings: &Settings, at: &str, check: &mut Ch
             return;
         }
     };
-    if !fits {
+    // What an asset is shows once the library was asked.
+    let kind = |id: &String| spec.assets.get(id).map(|asset| asset.kind.as_str());
+    let videos = ad.asset_ids.iter().filter(|id| kind(id) == Some("video")).count();
+    let images = ad.asset_ids.iter().filter(|id| kind(id) == Some("image")).count();
+    let film = ad.format == "single_video" || ad.format == "catalog";
+    let kinds = if film {
+        videos <= 1 && images <= 1
+    } else {
+        videos == 0
+    };
+    if !fits || !kinds {
         check.no(
             format!("{at}/asset_ids"),
             match ad.format.as_str() {
@@ -485,13 +514,24 @@ fn texts(ad: &Ad, at: &str, check: &mut Check) {
     for (given, name) in [
         (!ad.headlines.is_empty(), "headlines"),
         (!ad.descriptions.is_empty(), "descriptions"),
-        (ad.path1.is_some() || ad.path2.is_some(), "path1"),
+        (!ad.long_headlines.is_empty(), "long_headlines"),
+        (ad.path1.is_some(), "path1"),
+        (ad.path2.is_some(), "path2"),
     ] {
         if given {
             check.no(
                 format!("{at}/{name}"),
                 format!("TikTok shows no {name}"),
                 "say it in primary_text",
+            );
+        }
+    }
+    for (given, name) in [(ad.width.is_some(), "width"), (ad.height.is_some(), "height")] {
+        if given {
+            check.no(
+                format!("{at}/{name}"),
+                "TikTok takes an asset's own size",
+                "take it out",
             );
         }
     }

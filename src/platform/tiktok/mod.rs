@@ -30,7 +30,7 @@ mod reading;
 mod review;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod transport;
 mod uploads;
 mod wire;

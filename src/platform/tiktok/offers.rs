@@ -107,7 +107,7 @@ pub(super) fn told(objective: Objective, channel: Option<&str>) -> Result<&'stat
             "LEAD_GENERATION on the client's website, optimised for a pixel's event (CONVERT), billed by OCPM; by hand, which TikTok is reported to end with 2026"
         }
         Objective::Sales => {
-            "WEB_CONVERSIONS, or PRODUCT_SALES with catalog ads; optimised for a pixel's event (CONVERT) or its VALUE, billed by OCPM; by hand, which TikTok is reported to end with 2026"
+            "WEB_CONVERSIONS, or PRODUCT_SALES with catalog ads (each leading to its product's own page); optimised for a pixel's event (CONVERT) or its VALUE, billed by OCPM; by hand, which TikTok is reported to end with 2026"
         }
         Objective::App => {
             "APP_PROMOTION, optimised for INSTALL, billed by OCPM; by hand, which TikTok is reported to end with 2026"

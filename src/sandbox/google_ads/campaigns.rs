@@ -163,6 +163,7 @@ fn campaign_faults(tx: &Tx<'_>, fields: &mut Fields, old: Option<(Handle, &Objec
         faults.push(fault.at("network_settings.target_search_network"));
     }
     faults.extend(channels::campaign(tx, fields));
+    faults.extend(channels::frequency_caps(fields));
     faults.extend(budget_use_faults(tx, fields, old.map(|o| o.0)));
     faults.extend(date_faults(tx, fields, old.map(|o| &o.1.fields)));
     faults.extend(urls::tracking(fields));

@@ -168,3 +168,28 @@ pub(super) fn campaign_criterion(ty: &str, campaign: &Object) -> Option<Fault> {
         Fault::new("contextError", "OPERATION_NOT_PERMITTED_FOR_CONTEXT", message)
     })
 }
+
+/// Of a display or video campaign one person sees so many ads in a day, a week or a month
+/// (<https://support.google.com/google-ads/answer/117579>); one cap to a key, of at least one impression.
+pub(super) fn frequency_caps(fields: &Fields) -> Vec<Fault> {
+    const AT: &str = "frequency_caps";
+    let caps = fields.get("frequencyCaps").and_then(Value::as_array);
+    let caps = caps.map(Vec::as_slice).unwrap_or_default();
+    let mut faults = Vec::new();
+    if !caps.is_empty() && !matches!(text(fields, "advertisingChannelType"), "DISPLAY" | "VIDEO") {
+        let message = "Frequency caps are not permitted in this campaign.";
+        faults.push(Fault::new("contextError", "OPERATION_NOT_PERMITTED_FOR_CONTEXT", message).at(AT));
+    }
+    for (index, entry) in caps.iter().enumerate() {
+        if entry["cap"].as_i64().unwrap_or(0) < 1 {
+            let message = "The maximum number of impressions should be an integer greater than 0.";
+            let fault = Fault::new("campaignError", "MAX_IMPRESSIONS_NOT_IN_RANGE", message);
+            faults.push(fault.item(AT, index).at("cap"));
+        }
+        if caps[..index].iter().any(|other| other["key"] == entry["key"]) {
+            let fault = Fault::new("distinctError", "DUPLICATE_ELEMENT", "The key occurs twice.");
+            faults.push(fault.item(AT, index).at("key"));
+        }
+    }
+    faults
+}

@@ -46,7 +46,15 @@ pub(super) const AD_GROUP_CRITERION: Kind = Kind {
         "approvalStatus",
         "primaryStatus",
     ],
-    immutable: &["adGroup", "criterionId", "negative", "keyword", "listingGroup"],
+    immutable: &[
+        "adGroup",
+        "criterionId",
+        "negative",
+        "keyword",
+        "listingGroup",
+        "ageRange",
+        "gender",
+    ],
     references: &[("adGroup", "ad_group")],
     create: Some(create_ad_group_criterion),
     update: Some(|_, _, after| none(urls::tracking(after))),
@@ -138,6 +146,18 @@ fn criterion(fields: &Fields) -> Ruling<Criterion> {
                 label: name.to_owned(),
             })
         }
+        "ageRange" | "gender" => {
+            let name = value["type"].as_str().unwrap_or("");
+            let Some(id) = person(key, name) else {
+                return Err(vec![Fault::required(&format!("{}.type", snake(key)))]);
+            };
+            Ok(Criterion {
+                ty,
+                id: Some(id.to_string()),
+                same: format!("{key} {name}"),
+                label: name.to_owned(),
+            })
+        }
         // One listing group is another's twin by its place in the tree, whatever its type.
         "listingGroup" => {
             let place = format!("{key} {}{}", value["parentAdGroupCriterion"], value["caseValue"]);
@@ -157,6 +177,63 @@ fn criterion(fields: &Fields) -> Ruling<Criterion> {
                 same,
             })
         }
+    }
+}
+
+/// The ids of age ranges and genders, the unknown ones last: <https://developers.google.com/google-ads/api/data/codes-formats>.
+const AGES: &[(&str, u32)] = &[
+    ("AGE_RANGE_18_24", 503_001),
+    ("AGE_RANGE_25_34", 503_002),
+    ("AGE_RANGE_35_44", 503_003),
+    ("AGE_RANGE_45_54", 503_004),
+    ("AGE_RANGE_55_64", 503_005),
+    ("AGE_RANGE_65_UP", 503_006),
+    ("AGE_RANGE_UNDETERMINED", 503_999),
+];
+const GENDERS: &[(&str, u32)] = &[("MALE", 10), ("FEMALE", 11), ("UNDETERMINED", 20)];
+
+fn people(kind: &str) -> &'static [(&'static str, u32)] {
+    if kind == "ageRange" { AGES } else { GENDERS }
+}
+
+fn person(kind: &str, name: &str) -> Option<u32> {
+    let (_, id) = people(kind).iter().find(|(known, _)| *known == name)?;
+    Some(*id)
+}
+
+/// `criterion_error.proto`: an ad group cannot exclude everybody, nor everybody but those it knows nothing of.
+fn nobody_left(tx: &Tx<'_>, ad_group: Handle, fields: &Fields) -> Option<Fault> {
+    let kind = ["ageRange", "gender"]
+        .into_iter()
+        .find(|kind| fields.contains_key(*kind))?;
+    let name = |fields: &Fields| fields.get(kind)?["type"].as_str().map(str::to_owned);
+    let excludes = |fields: &Fields| fields.get("negative").and_then(Value::as_bool) == Some(true);
+    if !excludes(fields) {
+        return None;
+    }
+    let siblings = tx.world.store.get(ad_group).children.iter();
+    let mut excluded: Vec<String> = siblings
+        .map(|h| tx.world.store.get(*h))
+        .filter(|o| o.kind == "ad_group_criterion" && o.text("status") != "REMOVED" && excludes(&o.fields))
+        .filter_map(|o| name(&o.fields))
+        .collect();
+    excluded.extend(name(fields));
+    let left = people(kind)
+        .iter()
+        .filter(|(known, _)| !excluded.iter().any(|gone| gone == known));
+    let left: Vec<&str> = left.map(|(known, _)| *known).collect();
+    match left[..] {
+        [] => Some(Fault::new(
+            "criterionError",
+            "CANNOT_EXCLUDE_ALL_TARGETS",
+            "Cannot exclude all demographic targets.",
+        )),
+        [only] if only.ends_with("UNDETERMINED") => Some(Fault::new(
+            "criterionError",
+            "CANNOT_TARGET_ONLY_UNDETERMINED",
+            "The combination would result in only targeting the undetermined segment.",
+        )),
+        _ => None,
     }
 }
 
@@ -211,6 +288,7 @@ fn create_ad_group_criterion(tx: &mut Tx<'_>, mut fields: Fields) -> Ruling<Hand
             .into_iter()
             .collect(),
     )?;
+    none(nobody_left(tx, ad_group, &fields).into_iter().collect())?;
     let siblings = tx.world.store.get(ad_group).children.clone();
     let twin = siblings.into_iter().find(|h| {
         let o = tx.world.store.get(*h);

@@ -112,12 +112,21 @@ def _ad_group_twice(operations: list[dict[str, Any]], at: int) -> None:
     operations.insert(at + 1, {"adGroupOperation": {"create": again}})
 
 
+def _sets(kind: str) -> Callable[[Request], bool]:
+    """An update that sends a value: one that only takes one away has nothing that a mask could leave out."""
+
+    def check(request: Request) -> bool:
+        return any(len(operation["update"]) > 1 for operation in operations(request, kind, "update")[:1])
+
+    return check
+
+
 def _create(name: str, kind: str, spoil: Spoil, by: str, because: str = "", rule: str = "") -> Plant:
     return Plant(name, "google-ads", "google-ads.mutate", spoil, by, _has(kind, "create"), because, rule)
 
 
 def _update(name: str, spoil: Spoil, by: str) -> Plant:
-    return Plant(name, "google-ads", "google-ads.mutate", spoil, by, _has("campaign", "update"))
+    return Plant(name, "google-ads", "google-ads.mutate", spoil, by, _sets("campaign"))
 
 
 def _rule(rule: str, kind: str, spoil: Spoil, because: str) -> Plant:

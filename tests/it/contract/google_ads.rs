@@ -1,7 +1,7 @@
 //! What only Google Ads has: forms of campaigns on five channels, assets that an account holds once, an asset group that is made whole
 //! or not at all.
 
-use super::bench::Bench;
+use super::bench::{Bench, Leg};
 use super::channels::Sample;
 use campaign_execution::clock::{Clock as _, SystemClock};
 use campaign_execution::domain::error::ErrorClass;
@@ -130,6 +130,16 @@ pub fn samples() -> Vec<Sample> {
             "display",
             "display",
             json!({ "settings": brand, "ad_groups": ad("responsive_display", &texts(&pictures)) }),
+            &Value::Null,
+        ),
+        form(
+            "display, some people, now and then",
+            "display",
+            json!({
+                "settings": brand, "ad_groups": ad("responsive_display", &texts(&pictures)),
+                "audience": { "countries": ["DE"], "age_min": 25, "age_max": 54, "genders": ["female"] },
+                "frequency_cap": { "impressions": 3, "per": "week" },
+            }),
             &Value::Null,
         ),
         form(
@@ -387,5 +397,42 @@ async fn the_probe_tells_the_feeds_and_what_is_left_to_spend() {
     assert_eq!(
         facts.problems[0].alert_code.as_deref(),
         Some("PRE-GOOGLE-ADS-PAYER")
+    );
+}
+
+/// Women of 25 to 54 become men of any age: what was excluded makes way for what is, at no moment is everybody excluded, and the
+/// cap goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_people_are_addressed_in_place_of_those_before() {
+    let bench = bench().await;
+    let mut leg = bench
+        .leg_of(plan("display, some people, now and then", "people.1"))
+        .await;
+    bench.reach(Goal::Built, &mut leg).await.expect("built");
+    let excluded = |leg: &Leg| {
+        let kinds = leg.manifest.existing().filter(|o| o.key.starts_with("excludes/"));
+        kinds.count()
+    };
+    assert_eq!(
+        excluded(&leg),
+        6,
+        "three ages, one gender, and two of whom nothing is known"
+    );
+    let campaign = &mut leg.spec.campaign;
+    campaign.audience.age_min = None;
+    campaign.audience.age_max = None;
+    campaign.audience.genders = vec!["male".to_owned()];
+    campaign.frequency_cap = None;
+    bench.desire(&mut leg);
+    bench.reach(Goal::Built, &mut leg).await.expect("changed");
+    assert_eq!(bench.next(Goal::Built, &leg), []);
+    assert_eq!(excluded(&leg), 2);
+    let reading = bench.read(&leg).await;
+    assert_eq!(leg.differences(&reading), [] as [String; 0]);
+    let shown = reading.objects.iter().find(|o| o.key == "campaign").expect("it");
+    assert_eq!(
+        shown.fields["frequency_cap"],
+        Value::Null,
+        "the cap is gone there too"
     );
 }

@@ -161,7 +161,12 @@ fn every_objective_on_every_channel_is_offered_or_refused_in_the_same_words() {
             } else {
                 "display_image"
             };
-            spec.campaign.ad_groups[0].ads[0].format = format.into();
+            let ad = &mut spec.campaign.ad_groups[0].ads[0];
+            ad.format = format.into();
+            if format == "single_video" {
+                ad.width = None;
+                ad.height = None;
+            }
             let settings = &mut spec.campaign.settings;
             if matches!(objective, Objective::Sales | Objective::Leads) {
                 settings.insert("floodlight_activity_ids".into(), json!(["1"]));

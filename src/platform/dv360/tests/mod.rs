@@ -10,6 +10,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::plan::{Launch, Order, Plan, Tracking};
 use crate::domain::spec::{Asset, LegSpec, leg_specs};
 use crate::domain::tenant::Account;
+use crate::platform::fields::Sample;
 use crate::platform::{AccountFacts, Goal, Mutation, Op, Platform};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -100,6 +101,31 @@ fn known() -> AccountFacts {
         catalogs: Vec::new(),
         problems: Vec::new(),
     }
+}
+
+/// A campaign of each channel.
+pub(in crate::platform) fn samples() -> Vec<Sample> {
+    let mut video = spec();
+    video.campaign.channel = Some("video".into());
+    let ad = &mut video.campaign.ad_groups[0].ads[0];
+    ad.format = "single_video".into();
+    ad.width = None;
+    ad.height = None;
+    if let Some(asset) = video.assets.get_mut("asset-img-003") {
+        asset.kind = "video".into();
+        asset.mime_type = Some("video/mp4".into());
+    }
+    let sample = |(what, spec): (&str, LegSpec)| Sample {
+        unused: &[],
+        what: what.to_owned(),
+        spec,
+        account: account(),
+        facts: known(),
+    };
+    [("display", spec()), ("video", video)]
+        .into_iter()
+        .map(sample)
+        .collect()
 }
 
 fn desired(spec: &LegSpec) -> Vec<Desired> {

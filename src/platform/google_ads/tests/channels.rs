@@ -6,7 +6,7 @@ use super::super::wire::{Row, SearchResponse};
 use super::super::{images, lookup, reading};
 use super::*;
 use crate::domain::error::ErrorClass;
-use crate::domain::plan::Catalog;
+use crate::domain::plan::{Catalog, FrequencyCap};
 use crate::domain::spec::Asset;
 use crate::domain::tracking;
 use crate::platform::Eligibility;
@@ -88,6 +88,17 @@ pub(super) fn on(channel: Channel) -> LegSpec {
     spec
 }
 
+/// A demand gen campaign whose ad is a video.
+pub(super) fn video() -> LegSpec {
+    let mut spec = on(Channel::DemandGen);
+    let ad = &mut spec.campaign.ad_groups[0].ads[0];
+    ad.format = Channel::DemandGen.formats()[1].into();
+    ad.asset_ids = ["clip", "logo"].map(String::from).into();
+    ad.long_headlines = vec!["Light as air: the new spring colours are here".into()];
+    ad.call_to_action = None;
+    spec
+}
+
 fn catalog() -> Catalog {
     Catalog {
         merchant_account: Some("555666".into()),
@@ -99,7 +110,7 @@ fn catalog() -> Catalog {
     }
 }
 
-const OTHERS: [Channel; 4] = [
+pub(super) const OTHERS: [Channel; 4] = [
     Channel::Display,
     Channel::Shopping,
     Channel::PerformanceMax,
@@ -573,4 +584,80 @@ fn an_asset_group_tells_of_its_review_and_of_its_tracking() {
     let violations =
         tracking::check(tracking::Rule::AutoTagging, Some(true), "13", &reading.tracking).unwrap_err();
     assert_eq!(violations[0].object, "asset_group/999");
+}
+
+/// Women of 25 to 54 see it three times a week; then it is for men of any age, as often as may be.
+#[test]
+fn who_is_not_meant_is_excluded_and_a_new_audience_takes_the_place_of_the_old_in_one_request() {
+    let mut women = on(Channel::Display);
+    women.campaign.audience.age_min = Some(25);
+    women.campaign.audience.age_max = Some(54);
+    women.campaign.audience.genders = vec!["female".into()];
+    women.campaign.frequency_cap = Some(FrequencyCap {
+        impressions: 3,
+        per: "week".into(),
+    });
+    assert_eq!(check::check(&women), vec![]);
+    let sent = creations(&women);
+    let operations = sent[0].body["mutateOperations"].as_array().unwrap();
+    let excluded: Vec<&Value> = operations
+        .iter()
+        .filter_map(|operation| operation.pointer("/adGroupCriterionOperation/create"))
+        .collect();
+    let names = |of: &[&Value]| -> Vec<String> {
+        let all = of.iter().map(|criterion| {
+            let ty = criterion
+                .pointer("/ageRange/type")
+                .or(criterion.pointer("/gender/type"));
+            ty.unwrap().as_str().unwrap().to_owned()
+        });
+        all.collect()
+    };
+    assert_eq!(
+        names(&excluded),
+        [
+            "AGE_RANGE_18_24",
+            "AGE_RANGE_55_64",
+            "AGE_RANGE_65_UP",
+            "AGE_RANGE_UNDETERMINED",
+            "MALE",
+            "UNDETERMINED"
+        ]
+    );
+    assert!(
+        excluded
+            .iter()
+            .all(|c| c["negative"] == true && c.get("status").is_none()),
+        "{excluded:?}"
+    );
+    let campaign = operations
+        .iter()
+        .find_map(|operation| operation.pointer("/campaignOperation/create"))
+        .unwrap();
+    assert_eq!(
+        campaign["frequencyCaps"],
+        json!([{ "cap": 3, "key": { "level": "CAMPAIGN", "eventType": "IMPRESSION", "timeUnit": "WEEK", "timeLength": 1 } }])
+    );
+
+    let mut men = women.clone();
+    men.campaign.audience.age_min = None;
+    men.campaign.audience.age_max = None;
+    men.campaign.audience.genders = vec!["male".into()];
+    men.campaign.frequency_cap = None;
+    let manifest = built(&women);
+    let next = mutations::next(Goal::Built, &desired(&men), &manifest, &account());
+    let operations = next[0].body["mutateOperations"].as_array().unwrap();
+    assert_eq!(next[0].objects, ["excludes/brand-exact/gender/female"]);
+    let (last, before) = operations.split_last().unwrap();
+    assert_eq!(
+        last.pointer("/adGroupCriterionOperation/create/gender/type"),
+        Some(&json!("FEMALE"))
+    );
+    assert_eq!(
+        before.len(),
+        5,
+        "all but the unknown gender, which stays excluded"
+    );
+    let removal = |operation: &Value| operation.pointer("/adGroupCriterionOperation/remove").is_some();
+    assert!(before.iter().all(removal), "{before:?}");
 }

@@ -14,6 +14,7 @@ use crate::domain::plan::{
 };
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::Account;
+use crate::platform::fields::Sample;
 use crate::platform::{AccountFacts, Goal, Mutation, Op, Platform as _};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -143,6 +144,27 @@ fn facts() -> AccountFacts {
         catalogs: vec!["555666".into()],
         problems: vec![],
     }
+}
+
+/// A campaign of every channel, and one of demand gen's videos.
+pub(in crate::platform) fn samples() -> Vec<Sample> {
+    let mut specs = vec![("search".to_owned(), spec())];
+    for channel in channels::OTHERS {
+        specs.push((channel.as_str().to_owned(), channels::on(channel)));
+    }
+    specs.push(("demand_gen, video".to_owned(), channels::video()));
+    let sample = |(what, spec): (String, LegSpec)| Sample {
+        unused: if what == "shopping" {
+            &["/ad_groups/0/ads/0/landing_url"]
+        } else {
+            &[]
+        },
+        what,
+        spec,
+        account: account(),
+        facts: facts(),
+    };
+    specs.into_iter().map(sample).collect()
 }
 
 fn desired(spec: &LegSpec) -> Vec<Desired> {
@@ -559,7 +581,7 @@ fn problems_are_all_named_with_their_place() {
     campaign.bidding.strategy = "maximise_conversions".into();
     campaign.audience.countries.push("XX".into());
     campaign.audience.languages.push("xx".into());
-    campaign.audience.age_min = Some(18);
+    campaign.audience.age_min = Some(20);
     campaign.crm.kpv = Some("a b".into());
     let group = &mut campaign.ad_groups[0];
     group

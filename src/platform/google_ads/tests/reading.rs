@@ -1,7 +1,7 @@
 //! What Google answers is read back as what was desired, and found again by names and content.
 
 use super::super::wire::{Row, SearchResponse};
-use super::super::{lookup, reading};
+use super::super::{lookup, queries, reading};
 use super::*;
 use crate::domain::tracking::{self, Mode};
 use crate::platform::{Eligibility, Reading};
@@ -149,12 +149,12 @@ fn a_look_up_finds_the_whole_tree_by_name_and_content() {
 
 #[test]
 fn queries_quote_what_they_are_given() {
-    let query = lookup::campaigns_named(&["it's", r"a\b"]);
+    let query = queries::campaigns_named(&["it's", r"a\b"]);
     assert!(
         query.contains(r"campaign.name IN ('it\'s', 'a\\b') AND"),
         "{query}"
     );
-    let query = lookup::Part::Ads.of(&["13"]);
+    let query = queries::Part::Ads.of(&["13"]);
     assert!(
         query.ends_with(
             "FROM ad_group_ad WHERE campaign.id = 13 AND campaign.status != 'REMOVED' \

@@ -6,8 +6,9 @@ use crate::domain::manifest::{Desired, Serving};
 use crate::domain::plan::{Catalog, Objective};
 use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tracking::{self, Mode};
+use crate::platform::fields::Sample;
 use crate::platform::meta::{Meta, mapping, mutations, reading};
-use crate::platform::{Goal, Platform};
+use crate::platform::{AccountFacts, Goal, Platform};
 use serde_json::{Value, json};
 
 /// The example with one ad of this format, and the assets it needs.
@@ -46,6 +47,59 @@ fn catalog() -> LegSpec {
         max_critical: 0,
     });
     spec
+}
+
+/// A campaign of every format, one for reach, and one for an app.
+pub(in crate::platform) fn samples() -> Vec<Sample> {
+    let mut reach = spec();
+    reach.campaign.objective = Objective::Awareness;
+    let mut capped = spec();
+    capped.campaign.bidding.strategy = "cost_cap".to_owned();
+    capped.campaign.bidding.bid = Some(capped.campaign.budget.amount);
+    let mut specs = vec![
+        ("single_image".to_owned(), spec()),
+        ("reach".to_owned(), reach),
+        ("cost_cap".to_owned(), capped),
+    ];
+    specs.extend(others());
+    let sample = |(what, spec): (String, LegSpec)| Sample {
+        unused: &[],
+        what,
+        account: account(),
+        facts: AccountFacts {
+            currency: spec.currency,
+            timezone: chrono_tz::Europe::Berlin,
+            auto_tagging: None,
+            minimum_daily: None,
+            spendable: None,
+            catalogs: Vec::new(),
+            problems: Vec::new(),
+        },
+        spec,
+    };
+    specs.into_iter().map(sample).collect()
+}
+
+/// A campaign of every other format, and one whose purchases are counted.
+fn others() -> Vec<(String, LegSpec)> {
+    let mut sales = spec();
+    sales.campaign.objective = Objective::Sales;
+    sales
+        .campaign
+        .settings
+        .insert("pixel_id".to_owned(), json!("1001"));
+    vec![
+        ("sales".to_owned(), sales),
+        (
+            "single_video".to_owned(),
+            of("single_video", &[("v", "video"), ("i", "image")]),
+        ),
+        (
+            "carousel".to_owned(),
+            of("carousel", &[("1", "image"), ("2", "image")]),
+        ),
+        ("catalog".to_owned(), catalog()),
+    ]
 }
 
 fn desired(spec: &LegSpec) -> Vec<Desired> {
@@ -140,7 +194,7 @@ fn nothing_of_an_ad_is_dropped_silently() {
     let two = || vec!["a".to_owned(), "b".to_owned()];
     assert_eq!(ad(|_| ()), [] as [&str; 0]);
     assert_eq!(ad(|ad| ad.width = Some(300)), ["/ad_groups/0/ads/0/width"]);
-    assert_eq!(ad(|ad| ad.path2 = Some("x".into())), ["/ad_groups/0/ads/0/path1"]);
+    assert_eq!(ad(|ad| ad.path2 = Some("x".into())), ["/ad_groups/0/ads/0/path2"]);
     let mut texts = image();
     let one = &mut texts.campaign.ad_groups[0].ads[0];
     (one.headlines, one.descriptions) = (two(), two());

@@ -10,6 +10,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::plan::{Launch, Order, Plan, Tracking};
 use crate::domain::spec::{Asset, LegSpec, leg_specs};
 use crate::domain::tenant::Account;
+use crate::platform::fields::Sample;
 use crate::platform::{AccountFacts, Goal, Mutation, Op, Platform};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -98,8 +99,8 @@ fn account() -> Account {
     serde_json::from_value(json!({ "account_id": "7001", "status": "active", "credential": "c" })).unwrap()
 }
 
-fn desired(spec: &LegSpec) -> Vec<Desired> {
-    let facts = AccountFacts {
+fn facts() -> AccountFacts {
+    AccountFacts {
         currency: eur(),
         timezone: chrono_tz::Europe::Berlin,
         auto_tagging: None,
@@ -107,8 +108,75 @@ fn desired(spec: &LegSpec) -> Vec<Desired> {
         spendable: None,
         catalogs: Vec::new(),
         problems: Vec::new(),
+    }
+}
+
+/// A campaign of every format, one for reach, and one whose purchases are counted.
+pub(in crate::platform) fn samples() -> Vec<Sample> {
+    let ad = |format: &'static str, assets: Value, settings: Value| {
+        spec_with(move |campaign| {
+            campaign["ad_groups"][0]["ads"][0]["format"] = json!(format);
+            campaign["ad_groups"][0]["ads"][0]["asset_ids"] = assets.clone();
+            for (name, value) in settings.as_object().unwrap() {
+                campaign["settings"][name] = value.clone();
+            }
+            if settings.get("pixel_id").is_some() {
+                campaign["objective"] = json!("sales");
+            }
+        })
     };
-    TikTok.desire(spec, &account(), &facts).unwrap()
+    let music = json!({ "music_id": "698" });
+    let pixel = json!({ "pixel_id": "1001" });
+    let specs = [
+        ("traffic", spec()),
+        (
+            "cost_cap",
+            spec_with(|campaign| {
+                campaign["bidding"] =
+                    json!({ "strategy": "cost_cap", "bid": Money::parse("1.35", eur()).unwrap() });
+            }),
+        ),
+        (
+            "reach",
+            spec_with(|campaign| campaign["objective"] = json!("awareness")),
+        ),
+        (
+            "sales",
+            ad("single_video", json!(["asset-vid-007", "asset-img-002"]), pixel),
+        ),
+        (
+            "single_image",
+            ad("single_image", json!(["asset-img-001"]), music.clone()),
+        ),
+        (
+            "carousel",
+            ad("carousel", json!(["asset-img-001", "asset-img-002"]), music),
+        ),
+        (
+            "catalog",
+            ad(
+                "catalog",
+                json!([]),
+                json!({ "pixel_id": "1001", "music_id": "698" }),
+            ),
+        ),
+    ];
+    let sample = |(what, spec): (&str, LegSpec)| Sample {
+        unused: if what == "catalog" {
+            &["/ad_groups/0/ads/0/landing_url"]
+        } else {
+            &[]
+        },
+        what: what.to_owned(),
+        spec,
+        account: account(),
+        facts: facts(),
+    };
+    specs.into_iter().map(sample).collect()
+}
+
+fn desired(spec: &LegSpec) -> Vec<Desired> {
+    TikTok.desire(spec, &account(), &facts()).unwrap()
 }
 
 fn empty(spec: &LegSpec) -> Manifest {

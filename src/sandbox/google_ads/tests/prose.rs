@@ -242,6 +242,75 @@ fn criteria() {
 }
 
 #[test]
+fn people_and_how_often_they_see_it() {
+    let (mut world, _) = built();
+    let group =
+        find(&mut world, "SELECT ad_group.resource_name FROM ad_group")[0]["adGroup"]["resourceName"].clone();
+    let without = |kind: &str, name: &str| {
+        create(
+            "adGroupCriterion",
+            json!({ "adGroup": group, "negative": true, kind: { "type": name } }),
+        )
+    };
+    for (rule, genders, code) in [
+        (
+            "google-ads.not-everybody-is-excluded",
+            ["UNDETERMINED", "MALE", "FEMALE"].as_slice(),
+            "criterionError.CANNOT_EXCLUDE_ALL_TARGETS",
+        ),
+        (
+            "google-ads.not-only-the-unknown-are-addressed",
+            ["MALE", "FEMALE"].as_slice(),
+            "criterionError.CANNOT_TARGET_ONLY_UNDETERMINED",
+        ),
+    ] {
+        let all: Vec<Value> = genders.iter().map(|name| without("gender", name)).collect();
+        bites(rule, &mut world, all.into(), code);
+    }
+    let (status, body) = mutate(
+        &mut world,
+        json!([without("ageRange", "AGE_RANGE_18_24"), without("gender", "MALE")]),
+    );
+    assert_eq!(status, 200, "{body}");
+    let id = &body["mutateOperationResponses"][0]["adGroupCriterionResult"]["resourceName"];
+    assert!(id.as_str().unwrap().ends_with("~503001"), "{body}");
+
+    let shared = made(
+        &mut world,
+        create(
+            "campaignBudget",
+            json!({ "name": "shared", "amountMicros": "50000000" }),
+        ),
+    );
+    let cap = |n: i32| json!({ "cap": n, "key": { "level": "CAMPAIGN", "eventType": "IMPRESSION", "timeUnit": "WEEK", "timeLength": 1 } });
+    let display = |caps: Value| {
+        let more = json!({ "advertisingChannelType": "DISPLAY", "frequencyCaps": caps });
+        json!([campaign(&shared, &more)])
+    };
+    for (rule, operations, code) in [
+        (
+            "google-ads-channels.frequency-caps-only-on-display",
+            json!([campaign(&shared, &json!({ "frequencyCaps": [cap(3)] }))]),
+            "contextError.OPERATION_NOT_PERMITTED_FOR_CONTEXT",
+        ),
+        (
+            "google-ads-channels.a-cap-allows-something",
+            display(json!([cap(0)])),
+            "campaignError.MAX_IMPRESSIONS_NOT_IN_RANGE",
+        ),
+        (
+            "google-ads-channels.a-cap-once",
+            display(json!([cap(3), cap(4)])),
+            "distinctError.DUPLICATE_ELEMENT",
+        ),
+    ] {
+        bites(rule, &mut world, operations, code);
+    }
+    let (status, body) = mutate(&mut world, display(json!([cap(3)])));
+    assert_eq!(status, 200, "{body}");
+}
+
+#[test]
 fn urls_and_their_parameters() {
     let (mut world, _) = built();
     let shared = made(
