@@ -22,6 +22,8 @@ pub(super) struct Sample {
     pub(super) facts: AccountFacts,
     /// Fields that the contract demands and the platform has no use for; `offer` says so.
     pub(super) unused: &'static [&'static str],
+    /// Every setting that the platform knows, with a value that it takes somewhere.
+    pub(super) settings: Vec<(&'static str, Value)>,
 }
 
 /// A field within a campaign, as the plan's pointer names it, and other values for it.
@@ -38,6 +40,8 @@ const DECIDES: &[&str] = &[
     "/bidding/strategy",
     "/ad_groups/0/ads/0/format",
     "/ad_groups/0/ads/0/asset_ids",
+    "/settings/placements",
+    "/settings/special_industries",
 ];
 
 fn money(amount: &str) -> Value {
@@ -187,10 +191,16 @@ fn with(spec: &LegSpec, pointer: &str, value: &Value) -> Option<LegSpec> {
         .map_or(pointer, |(_, kept)| kept);
     let (parent, name) = kept.rsplit_once('/').unwrap();
     let place = whole.pointer_mut(&format!("/campaign{parent}")).unwrap();
-    if place.get(name).unwrap_or(&Value::Null) == value {
+    let now = place.get(name).unwrap_or(&Value::Null);
+    // An empty list is the same as none.
+    if now == value || now.is_null() && *value == json!([]) {
         return None;
     }
-    place[name] = value.clone();
+    match (place.as_object_mut(), value) {
+        (Some(map), Value::Null) if parent == "/settings" => drop(map.remove(name)),
+        (Some(map), _) => drop(map.insert(name.to_owned(), value.clone())),
+        (None, _) => return None,
+    }
     if pointer == "/objective" {
         // As a plan is taken apart: the name says what it is for.
         let name = campaign_name(&spec.key, value.as_str().unwrap(), true);
@@ -299,6 +309,64 @@ fn fate(platform: &dyn Platform, sample: &Sample, base: &[Value], pointer: &str,
     }
 }
 
+/// What names things, and what the samples' own settings are.
+const NAMES: &[&str] = &[
+    "/logical_campaign_key",
+    "/platform",
+    "/settings",
+    "/ad_groups/0/key",
+    "/ad_groups/0/ads/0/key",
+];
+
+/// Every place within a campaign, of lists the first.
+fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (name, inner) in map {
+                places(inner, &format!("{at}/{name}"), into);
+            }
+        }
+        Value::Array(list) if list.first().is_some_and(Value::is_object) => {
+            places(&list[0], &format!("{at}/0"), into);
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => {
+            into.push(at.to_owned());
+        }
+    }
+}
+
+/// A field that is added to the plan is added to the table.
+#[test]
+fn the_table_has_every_field_of_a_campaign() {
+    let table = fields();
+    let tried = |place: &str| {
+        let kept = KEPT
+            .iter()
+            .find(|(_, kept)| *kept == place)
+            .map_or(place, |(plan, _)| plan);
+        let mut known = table.iter().map(|(pointer, _)| pointer).chain(NAMES);
+        known.any(|pointer| about(pointer, kept))
+    };
+    for (_, samples) in super::samples() {
+        for sample in samples {
+            let mut all = Vec::new();
+            places(
+                &serde_json::to_value(&sample.spec.campaign).unwrap(),
+                "",
+                &mut all,
+            );
+            assert!(all.len() > 30, "{all:?}");
+            let missed: Vec<&String> = all.iter().filter(|place| !tried(place)).collect();
+            assert!(missed.is_empty(), "{missed:?} are not in the table");
+        }
+    }
+}
+
 #[test]
 fn every_field_of_a_plan_is_sent_or_refused_by_its_pointer() {
     let mut dropped = Vec::new();
@@ -320,7 +388,15 @@ fn every_field_of_a_plan_is_sent_or_refused_by_its_pointer() {
                     "{what}: {pointer} is not used, and nobody is told: {words}"
                 );
             }
-            for (pointer, values) in fields() {
+            let settings = sample.settings.iter().map(|(key, value)| {
+                let unlike = if value.is_array() { json!([]) } else { Value::Null };
+                (format!("/settings/{key}"), vec![value.clone(), unlike])
+            });
+            let plain = fields()
+                .into_iter()
+                .map(|(pointer, values)| (pointer.to_owned(), values));
+            for (pointer, values) in plain.chain(settings) {
+                let pointer = pointer.as_str();
                 let mut tried = 0;
                 for value in &values {
                     let Some(spec) = with(&sample.spec, pointer, value) else {

@@ -24,7 +24,7 @@ pub(super) struct Settings {
     pub(super) language_ids: Vec<String>,
 }
 
-const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     "markup_percent",
     "floodlight_activity_ids",
     "app_id",

@@ -180,6 +180,13 @@ pub(super) fn check(spec: &LegSpec, channel: Channel, settings: &Settings, probl
             "give settings.business_name, at most 25 characters",
         );
     }
+    if channel == Channel::DemandGen && settings.logos.is_empty() {
+        problems.add(
+            "/settings/logos",
+            "demand gen ads need a logo",
+            "say in settings.logos which of the ads' assets are logos",
+        );
+    }
     for (at, group) in spec.campaign.ad_groups.iter().enumerate() {
         let mut contents = std::collections::HashSet::new();
         for (n, ad) in group.ads.iter().enumerate() {

@@ -237,6 +237,20 @@ pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Problems
         ),
         Some(_) | None => {}
     }
+    if any && settings.logos.is_empty() {
+        problems.add(
+            "/settings/logos",
+            "performance max needs a logo",
+            "say in settings.logos which of the ads' assets are logos",
+        );
+    }
+    if settings.feed_label.is_some() && !products {
+        problems.add(
+            "/settings/feed_label",
+            "this campaign has no products, and so no feed",
+            "leave it out, or give the plan's catalog.merchant_account",
+        );
+    }
 }
 
 fn check_group(group: &AdGroup, pointer: &str, products: bool, problems: &mut Problems) {

@@ -228,15 +228,20 @@ fn audience(spec: &LegSpec, settings: &Settings, check: &mut Check) {
         .map(String::as_str)
         .filter(|c| EU.contains(c))
         .collect();
-    if !in_eu.is_empty() && (settings.dsa_beneficiary.is_none() || settings.dsa_payor.is_none()) {
-        check.no(
-            "/settings/dsa_beneficiary",
-            format!(
-                "ads in the EU ({}) must name who benefits and who pays",
-                in_eu.join(", ")
-            ),
-            "set settings.dsa_beneficiary and settings.dsa_payor",
-        );
+    for (said, key) in [
+        (settings.dsa_beneficiary.is_some(), "dsa_beneficiary"),
+        (settings.dsa_payor.is_some(), "dsa_payor"),
+    ] {
+        if !in_eu.is_empty() && !said {
+            check.no(
+                format!("/settings/{key}"),
+                format!(
+                    "ads in the EU ({}) must name who benefits and who pays",
+                    in_eu.join(", ")
+                ),
+                "set settings.dsa_beneficiary and settings.dsa_payor",
+            );
+        }
     }
     for (i, language) in audience.languages.iter().enumerate() {
         if settings.locales.is_empty() && locales(language).is_none() {
@@ -339,6 +344,7 @@ fn needs(spec: &LegSpec, settings: &Settings, check: &mut Check) {
         Objective::App => app(spec, settings, check),
         Objective::Awareness | Objective::Traffic | Objective::Engagement => {}
     }
+    unused(spec, settings, products, check);
     catalog(spec, settings, products, check);
     let event = settings.custom_event_type.is_some();
     if event
@@ -355,6 +361,47 @@ fn needs(spec: &LegSpec, settings: &Settings, check: &mut Check) {
             ),
             "take it out, or use leads or sales",
         );
+    }
+}
+
+/// Settings that mean nothing here.
+fn unused(spec: &LegSpec, settings: &Settings, products: bool, check: &mut Check) {
+    let objective = spec.campaign.objective;
+    let counts = matches!(
+        objective,
+        Objective::Leads | Objective::Sales | Objective::Engagement
+    );
+    let app = objective == Objective::App;
+    let special = settings.special_ad_categories.iter().any(|c| c != "NONE");
+    for (given, key, what, remedy) in [
+        (
+            settings.pixel_id.is_some() && (!counts || products),
+            "pixel_id",
+            "nothing is counted by a pixel here",
+            "take it out, or use leads, sales or engagement without catalog ads",
+        ),
+        (
+            settings.application_id.is_some() && !app,
+            "application_id",
+            "an app is promoted by objective app only",
+            "take it out, or use objective app",
+        ),
+        (
+            settings.object_store_url.is_some() && !app,
+            "object_store_url",
+            "an app is promoted by objective app only",
+            "take it out, or use objective app",
+        ),
+        (
+            !settings.special_ad_category_country.is_empty() && !special,
+            "special_ad_category_country",
+            "there is no special ad category whose countries these could be",
+            "take it out, or name special_ad_categories",
+        ),
+    ] {
+        if given {
+            check.no(format!("/settings/{key}"), what, remedy);
+        }
     }
 }
 

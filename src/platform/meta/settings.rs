@@ -39,7 +39,7 @@ pub(super) struct Settings {
     pub(super) tracking: Option<String>,
 }
 
-const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     "page_id",
     "instagram_user_id",
     "dsa_beneficiary",

@@ -518,9 +518,9 @@ fn every_objective_is_told_to_meta_as_its_table_wants() {
         if matches!(objective, Objective::Leads | Objective::Sales) {
             settings.insert("pixel_id".to_owned(), json!("77"));
         }
-        settings.insert("application_id".to_owned(), json!("88"));
-        settings.insert("object_store_url".to_owned(), json!("https://store.example/app"));
         if objective == Objective::App {
+            settings.insert("application_id".to_owned(), json!("88"));
+            settings.insert("object_store_url".to_owned(), json!("https://store.example/app"));
             let store = "https://store.example/app".parse().expect("a URL");
             spec.campaign.ad_groups[0].ads[0].landing_url = store;
         }
@@ -583,11 +583,7 @@ fn problems_are_all_named_with_their_place() {
     let pointers: Vec<String> = Meta.check(&bad).into_iter().map(|p| p.pointer).collect();
     assert_eq!(
         pointers,
-        [
-            "/bidding/bid",
-            "/settings/dsa_beneficiary",
-            "/ad_groups/0/ads/0/format"
-        ]
+        ["/bidding/bid", "/settings/dsa_payor", "/ad_groups/0/ads/0/format"]
     );
     bad.campaign.settings.insert("page_idd".to_owned(), json!("1"));
     let problems = Meta.check(&bad);

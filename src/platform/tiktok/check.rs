@@ -365,12 +365,17 @@ fn needs(spec: &LegSpec, settings: &Settings, check: &mut Check) {
         );
     }
     // Elsewhere an ad group's pixel is refused (`pixel_id` of /adgroup/create/).
-    if !pixel && (settings.pixel_id.is_some() || settings.optimization_event.is_some()) {
-        check.no(
-            "/settings/pixel_id",
-            format!("objective {} counts no pixel's event", objective.as_str()),
-            "take pixel_id and optimization_event out",
-        );
+    for (given, key) in [
+        (settings.pixel_id.is_some(), "pixel_id"),
+        (settings.optimization_event.is_some(), "optimization_event"),
+    ] {
+        if given && !pixel {
+            check.no(
+                format!("/settings/{key}"),
+                format!("objective {} counts no pixel's event", objective.as_str()),
+                "take pixel_id and optimization_event out",
+            );
+        }
     }
     if objective == Objective::App && (settings.app_id.is_none() || settings.app_os.is_none()) {
         check.no(
@@ -379,6 +384,7 @@ fn needs(spec: &LegSpec, settings: &Settings, check: &mut Check) {
             "set settings.app_id and settings.app_os (android or ios)",
         );
     }
+    unused(spec, settings, check);
     if !shows_products(spec) {
         return;
     }
@@ -404,6 +410,71 @@ fn needs(spec: &LegSpec, settings: &Settings, check: &mut Check) {
             "catalog ads need the catalog and the Business Center that holds it",
             "set catalog.tiktok_catalog_id and catalog.tiktok_bc_id in the plan, or settings.catalog_id and settings.catalog_authorized_bc_id",
         );
+    }
+}
+
+/// Settings that mean nothing here.
+fn unused(spec: &LegSpec, settings: &Settings, check: &mut Check) {
+    let (app, products) = (spec.campaign.objective == Objective::App, shows_products(spec));
+    let ads = || spec.campaign.ad_groups.iter().flat_map(|group| &group.ads);
+    let plays = ads().any(|ad| match ad.format.as_str() {
+        "single_image" | "carousel" => placements(settings) == [FEED],
+        "catalog" => ad.asset_ids.is_empty(),
+        _ => false,
+    });
+    let lent = settings.identity_type == "BC_AUTH_TT";
+    let lifetime = spec.campaign.budget.period == Period::Lifetime;
+    let only_app = (
+        "an app is promoted by objective app only",
+        "take it out, or use objective app",
+    );
+    let only_products = ("no ad here shows products", "take it out, or use format catalog");
+    for (given, key, (what, remedy)) in [
+        (settings.app_id.is_some() && !app, "app_id", only_app),
+        (settings.app_os.is_some() && !app, "app_os", only_app),
+        (
+            settings.catalog_id.is_some() && !products,
+            "catalog_id",
+            only_products,
+        ),
+        (
+            settings.catalog_authorized_bc_id.is_some() && !products,
+            "catalog_authorized_bc_id",
+            only_products,
+        ),
+        (
+            settings.product_set_id.is_some() && !products,
+            "product_set_id",
+            only_products,
+        ),
+        (
+            settings.music_id.is_some() && !plays,
+            "music_id",
+            (
+                "no ad here plays music",
+                "take it out: it is for pictures on TikTok",
+            ),
+        ),
+        (
+            settings.identity_authorized_bc_id.is_some() && !lent,
+            "identity_authorized_bc_id",
+            (
+                "only an identity of type BC_AUTH_TT is lent",
+                "take it out, or use identity_type BC_AUTH_TT",
+            ),
+        ),
+        (
+            settings.daily_budget.is_some() && lifetime,
+            "daily_budget",
+            (
+                "the budget is for the whole flight",
+                "take it out, or use a daily budget",
+            ),
+        ),
+    ] {
+        if given {
+            check.no(format!("/settings/{key}"), what, remedy);
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) struct Settings {
     pub(super) tracking: Option<String>,
 }
 
-const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     "identity_type",
     "identity_id",
     "identity_authorized_bc_id",

@@ -103,8 +103,21 @@ fn known() -> AccountFacts {
     }
 }
 
+/// Every setting, with a value that means something somewhere.
+fn settings_known() -> Vec<(&'static str, Value)> {
+    vec![
+        ("markup_percent", json!("12.5")),
+        ("floodlight_activity_ids", json!(["5"])),
+        ("app_id", json!("com.acme")),
+        ("pacing", json!("asap")),
+        ("language_ids", json!(["1001"])),
+    ]
+}
+
 /// A campaign of each channel.
 pub(in crate::platform) fn samples() -> Vec<Sample> {
+    let keys: Vec<&str> = settings_known().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, super::settings::KNOWN, "every setting is tried");
     let mut video = spec();
     video.campaign.channel = Some("video".into());
     let ad = &mut video.campaign.ad_groups[0].ads[0];
@@ -116,6 +129,7 @@ pub(in crate::platform) fn samples() -> Vec<Sample> {
         asset.mime_type = Some("video/mp4".into());
     }
     let sample = |(what, spec): (&str, LegSpec)| Sample {
+        settings: settings_known(),
         unused: &[],
         what: what.to_owned(),
         spec,

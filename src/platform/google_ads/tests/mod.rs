@@ -4,6 +4,7 @@
 mod channels;
 mod reading;
 
+use super::channel::Channel;
 use super::kinds::Kind;
 use super::{GoogleAds, check, mapping, mutations};
 use crate::domain::ids::{LegKey, LogicalKey, PlanId, PlanVersion, PlatformId, TenantId, campaign_name};
@@ -146,14 +147,39 @@ fn facts() -> AccountFacts {
     }
 }
 
+/// Every setting, with a value that means something somewhere.
+fn settings_known() -> Vec<(&'static str, Value)> {
+    vec![
+        ("search_partners", json!(true)),
+        ("display_network", json!(true)),
+        ("geo_target", json!("presence_or_interest")),
+        ("business_name", json!("Acme Boots")),
+        ("logos", json!(["square"])),
+        ("feed_label", json!("AT")),
+        ("priority", json!(1)),
+        ("local_products", json!(true)),
+        ("products", json!(true)),
+        ("brand_guidelines", json!(false)),
+        ("generated_content", json!(true)),
+    ]
+}
+
 /// A campaign of every channel, and one of demand gen's videos.
 pub(in crate::platform) fn samples() -> Vec<Sample> {
+    let tried: Vec<&str> = settings_known().into_iter().map(|(key, _)| key).collect();
+    let all = [Channel::Search].into_iter().chain(channels::OTHERS);
+    let missed: Vec<&&str> = all
+        .flat_map(|channel| channel.settings())
+        .filter(|key| !tried.contains(key))
+        .collect();
+    assert!(missed.is_empty(), "every setting is tried: {missed:?}");
     let mut specs = vec![("search".to_owned(), spec())];
     for channel in channels::OTHERS {
         specs.push((channel.as_str().to_owned(), channels::on(channel)));
     }
     specs.push(("demand_gen, video".to_owned(), channels::video()));
     let sample = |(what, spec): (String, LegSpec)| Sample {
+        settings: settings_known(),
         unused: if what == "shopping" {
             &["/ad_groups/0/ads/0/landing_url"]
         } else {

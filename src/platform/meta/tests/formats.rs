@@ -49,8 +49,36 @@ fn catalog() -> LegSpec {
     spec
 }
 
+/// Every setting, with a value that means something somewhere.
+fn settings_known() -> Vec<(&'static str, Value)> {
+    vec![
+        ("page_id", json!("2")),
+        ("instagram_user_id", json!("77")),
+        ("dsa_beneficiary", json!("Other GmbH")),
+        ("dsa_payor", json!("Other GmbH")),
+        ("special_ad_categories", json!(["ISSUES_ELECTIONS_POLITICS"])),
+        ("special_ad_category_country", json!(["DE"])),
+        ("pixel_id", json!("9")),
+        ("custom_event_type", json!("ADD_TO_CART")),
+        ("application_id", json!("88")),
+        (
+            "object_store_url",
+            json!("https://play.google.com/store/apps/details?id=a.b"),
+        ),
+        ("product_set_id", json!("66")),
+        ("locales", json!([3])),
+        ("tracking", json!("injected")),
+    ]
+}
+
 /// A campaign of every format, one for reach, and one for an app.
 pub(in crate::platform) fn samples() -> Vec<Sample> {
+    let keys: Vec<&str> = settings_known().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(
+        keys,
+        crate::platform::meta::settings::KNOWN,
+        "every setting is tried"
+    );
     let mut reach = spec();
     reach.campaign.objective = Objective::Awareness;
     let mut capped = spec();
@@ -63,6 +91,11 @@ pub(in crate::platform) fn samples() -> Vec<Sample> {
     ];
     specs.extend(others());
     let sample = |(what, spec): (String, LegSpec)| Sample {
+        // What a catalog ad's link carries is literal anyway.
+        settings: settings_known()
+            .into_iter()
+            .filter(|(key, _)| what != "catalog" || *key != "tracking")
+            .collect(),
         unused: &[],
         what,
         account: account(),

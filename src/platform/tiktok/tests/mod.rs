@@ -111,8 +111,31 @@ fn facts() -> AccountFacts {
     }
 }
 
+/// Every setting, with a value that means something somewhere.
+fn settings_known() -> Vec<(&'static str, Value)> {
+    vec![
+        ("identity_type", json!("AUTH_CODE")),
+        ("identity_id", json!("2")),
+        ("identity_authorized_bc_id", json!("3")),
+        ("pixel_id", json!("9")),
+        ("optimization_event", json!("INITIATE_ORDER")),
+        ("app_id", json!("7123")),
+        ("app_os", json!("android")),
+        ("catalog_id", json!("77002")),
+        ("catalog_authorized_bc_id", json!("88002")),
+        ("product_set_id", json!("5511")),
+        ("music_id", json!("699")),
+        ("placements", json!(["PLACEMENT_PANGLE"])),
+        ("special_industries", json!(["HOUSING"])),
+        ("daily_budget", json!("dynamic")),
+        ("tracking", json!("injected")),
+    ]
+}
+
 /// A campaign of every format, one for reach, and one whose purchases are counted.
 pub(in crate::platform) fn samples() -> Vec<Sample> {
+    let keys: Vec<&str> = settings_known().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, super::settings::KNOWN, "every setting is tried");
     let ad = |format: &'static str, assets: Value, settings: Value| {
         spec_with(move |campaign| {
             campaign["ad_groups"][0]["ads"][0]["format"] = json!(format);
@@ -162,6 +185,7 @@ pub(in crate::platform) fn samples() -> Vec<Sample> {
         ),
     ];
     let sample = |(what, spec): (&str, LegSpec)| Sample {
+        settings: settings_known(),
         unused: if what == "catalog" {
             &["/ad_groups/0/ads/0/landing_url"]
         } else {
