@@ -139,7 +139,13 @@ fn goal(fields: &Fields, campaign: &Object) -> Result<(), Fault> {
     if objective == "VIDEO_VIEWS" && text(fields, "bid_display_mode") != "CPV" {
         return Err(Fault::field("bid_display_mode", "must be CPV for VIDEO_VIEWS."));
     }
-    one_of(fields, "pacing", &["PACING_MODE_SMOOTH", "PACING_MODE_FAST"])
+    one_of(fields, "pacing", &["PACING_MODE_SMOOTH", "PACING_MODE_FAST"])?;
+    // "A 48 x 7 character string of 0 and 1": each half hour of a week.
+    let hours = text(fields, "dayparting");
+    if !hours.is_empty() && (hours.len() != 336 || !hours.bytes().all(|b| matches!(b, b'0' | b'1'))) {
+        return Err(Fault::field("dayparting", "must be 336 characters of 0 and 1."));
+    }
+    Ok(())
 }
 
 /// Placements by hand must be named; `location_ids` or `zipcode_ids` must be there, digits, none twice.

@@ -144,6 +144,12 @@ fn each_rule_of_an_ad_group_bites() {
         ("", "billing_event", json!("OCPM"), "billing_event"),
         ("", "pacing", json!("FAST"), "pacing"),
         (
+            "tiktok.dayparting-by-half-hours",
+            "dayparting",
+            json!("1".repeat(335)),
+            "dayparting",
+        ),
+        (
             "tiktok.a-shared-budget-needs-a-bid-type",
             "bid_type",
             Value::Null,
