@@ -10,6 +10,7 @@ mod deploy;
 mod dlq;
 mod execution;
 mod explain;
+mod forms_everywhere;
 mod gate;
 mod gate_everywhere;
 mod golden;

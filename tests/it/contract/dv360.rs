@@ -1,6 +1,10 @@
 //! What only DV360 has: one queue per line item, an order in which nothing spends before the last call, whole days that must lie in
 //! the future, targeting by bulk edits, archiving before deleting, uploads that nobody can look up.
 
+mod forms;
+
+pub use forms::{formats, samples};
+
 use super::bench::{Bench, Leg};
 use campaign_execution::domain::error::ErrorClass;
 use campaign_execution::domain::ids::LogicalKey;

@@ -58,6 +58,7 @@ fn formats(platform: &str) -> Vec<(&'static str, Value, Value)> {
             ),
         ],
         "tiktok" => super::tiktok::formats(),
+        "dv360" => super::dv360::formats(),
         _ => Vec::new(),
     }
 }
@@ -104,5 +105,5 @@ async fn every_format_goes_the_whole_way() {
             walked += 1;
         }
     }
-    assert!(walked > 16, "only {walked} formats");
+    assert!(walked > 23, "only {walked} formats");
 }

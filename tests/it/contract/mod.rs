@@ -15,6 +15,8 @@ mod meta;
 mod tiktok;
 mod uploads;
 
+pub use channels::all as forms;
+
 use crate::support::particulars;
 use bench::Bench;
 use campaign_execution::domain::error::ErrorClass;
