@@ -159,6 +159,7 @@ impl Incoming {
 /// Lets the vendor answer, as far as the faults allow, and writes the request down.
 pub(super) fn conduct(world: &mut World, incoming: Incoming, plan: &Plan) -> Outcome {
     world.tick(plan.hidden_for);
+    world.slower_by = plan.after;
     let call = incoming.call();
     let vendor = incoming.vendor;
     let carried_out = |world: &mut World| (vendor.answer)(world, &call);

@@ -14,6 +14,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 /// A token that begins like this is valid for ever, unless a switch says otherwise.
 pub(super) const STANDING_TOKEN: &str = "sandbox-token";
@@ -115,6 +116,8 @@ impl Ids {
 pub(super) struct World {
     /// The instant of the request at hand.
     pub(super) now: DateTime<Utc>,
+    /// How much longer than every other answer that of the request at hand takes.
+    pub(super) slower_by: Duration,
     pub(super) store: Store,
     pub(super) ids: Ids,
     pub(super) journal: Journal,
@@ -136,6 +139,7 @@ impl World {
         let now = Utc::now();
         Self {
             now,
+            slower_by: Duration::ZERO,
             store: Store::at(now),
             ids: Ids::new(seed),
             journal: Journal::default(),

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod amend;
+mod at_once;
 mod audit;
 mod channel_change;
 mod clocks;

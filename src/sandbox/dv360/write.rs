@@ -9,8 +9,8 @@ use super::{Fault, KINDS, Kind, NAME, empty, masks, object, unfit};
 use crate::sandbox::http::Answer;
 use crate::sandbox::store::{Draft, Handle};
 use crate::sandbox::world::World;
-use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The status of what is put away.
 pub(super) const ARCHIVED: &str = "ENTITY_STATUS_ARCHIVED";
@@ -115,8 +115,10 @@ fn identify_budgets(world: &mut World, fields: &mut Map<String, Value>) {
     }
 }
 
-/// Two writes on one line item must not overlap: a line item is being modified until its answer is out, which takes as long
-/// as the world's latency says.
+/// Two writes on one line item must not overlap, whether they change it
+/// (<https://developers.google.com/display-video/api/reference/rest/v4/advertisers.lineItems/patch>) or its targeting
+/// (<https://developers.google.com/display-video/api/reference/rest/v4/advertisers.lineItems/bulkEditAssignedTargetingOptions>): a
+/// line item is being modified until its answer is out, which takes as long as the world's latency and the fault that struck say.
 pub(super) fn occupy(world: &mut World, line: Handle) -> Result<(), Fault> {
     let busy = world
         .store
@@ -128,8 +130,8 @@ pub(super) fn occupy(world: &mut World, line: Handle) -> Result<(), Fault> {
     if busy.is_some_and(|until| until > now) {
         return Err(Fault::new(409, ABORTED));
     }
-    let latency = i64::try_from(world.switches.latency_ms).unwrap_or(0);
-    let until = now + TimeDelta::milliseconds(latency).num_microseconds().unwrap_or(0);
+    let takes = Duration::from_millis(world.switches.latency_ms) + world.slower_by;
+    let until = now.saturating_add(i64::try_from(takes.as_micros()).unwrap_or(i64::MAX));
     world.store.change(line, "", |o| {
         o.fields.insert("_busyUntil".into(), until.into());
     });

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -143,6 +145,21 @@ def send(sandbox: Sandbox, request: Request) -> Request:
 def before(change: Callable[[Request], Request]) -> Callable[[Sandbox, Request], None]:
     """What is sent just before, made of the same request: the same once more, a removal."""
     return lambda sandbox, request: send(sandbox, change(request)) and None
+
+
+#: How long the sandbox takes for an answer where another request has to come meanwhile.
+_LONG_MS = 1500
+
+
+def meanwhile(sandbox: Sandbox, request: Request) -> None:
+    """The same request by somebody else, which is still being worked on when the next one comes."""
+    asked = sandbox.control("GET", "counts")
+    sandbox.world(latency_ms=_LONG_MS)
+    threading.Thread(target=send, args=(sandbox, request), daemon=True).start()
+    # It has come in as soon as the sandbox has counted it.
+    until = time.monotonic() + _LONG_MS / 1000
+    while sandbox.control("GET", "counts") == asked and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _is_read(request: Request) -> bool:

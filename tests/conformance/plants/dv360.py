@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from plants import Plant, Spoil, before
+from plants import Plant, Spoil, before, meanwhile
 from plants.edits import drop, holds, put, query, rename
 from records import Request
 from sandbox import Sandbox
@@ -31,6 +31,10 @@ def _rule(
 
 def _delete_instead(request: Request) -> None:
     request.http_method, request.json, request.query = "DELETE", None, []
+
+
+def _as_it_is(_: Request) -> None:
+    """The mistake is when it is sent."""
 
 
 _ACTIVE = "ENTITY_STATUS_ACTIVE"
@@ -129,5 +133,13 @@ PLANTS = [
     ),
     _rule("archived-before-deleted", "campaigns.update", _delete_instead, "archive"),
     _rule("parents-exist", "insertionOrders.create", put("campaignId", "1"), "campaign"),
+    _rule("one-change-of-a-line-item-at-a-time", "lineItems.update", _as_it_is, "ABORTED", first=meanwhile),
+    _rule(
+        "one-targeting-edit-of-a-line-item-at-a-time",
+        "lineItems.bulkEditAssignedTargetingOptions",
+        _as_it_is,
+        "ABORTED",
+        first=meanwhile,
+    ),
     _rule("exits-are-addresses", "creatives.create", put("exitEvents.0.url", "shop"), "invalid", holds("exitEvents.0.url")),
 ]

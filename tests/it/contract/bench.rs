@@ -95,6 +95,12 @@ impl Bench {
         self.control(reqwest::Method::POST, "faults", Some(&fault)).await;
     }
 
+    /// Lets every call of a method take so long from now on.
+    pub async fn slow(&self, method: &str, ms: u64) {
+        let fault = json!({ "vendor": self.platform.name(), "method": method, "latency_ms": ms });
+        self.control(reqwest::Method::POST, "faults", Some(&fault)).await;
+    }
+
     pub async fn world(&self, change: &Value) {
         self.control(reqwest::Method::POST, "world", Some(change)).await;
     }

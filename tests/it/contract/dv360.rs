@@ -110,7 +110,14 @@ async fn what_is_sent_at_once_never_meets_on_a_line_item() {
         leg.spec.campaign.ad_groups.push(group);
     }
     bench.desire(&mut leg);
-    bench.world(&json!({ "latency_ms": 40 })).await;
+    // Reads are quick: an edit of the targeting, which reads first, would be sent while the line item is still being changed.
+    for write in [
+        "lineItems.create",
+        "lineItems.update",
+        "lineItems.bulkEditAssignedTargetingOptions",
+    ] {
+        bench.slow(write, 40).await;
+    }
     for goal in [Goal::Built, Goal::Active] {
         bench.reach_at_once(goal, &mut leg).await.expect("reached");
     }
