@@ -237,15 +237,15 @@ async fn what_is_taken_is_taken_when_the_call_goes() {
     let paces = Paces::new(BTreeMap::from([("p".to_owned(), FAST * 100)]));
     let pace = &paces.of("p", "1", &TWO);
     let start = Instant::now();
-    // In throngs of six, of which every third is of the rare kind: it waits among the others.
-    let calls = (0..72_u64).map(|n| async move {
-        let rare = n % 3 == 0;
+    // In throngs of twelve: the rare ones come last, and wait until six others have gone.
+    let calls = (0..60_u64).map(|n| async move {
+        let rare = n % 12 >= 6;
         let cost: &[(&'static str, u32)] = if rare {
             &[("rare", 1), ("all", 1)]
         } else {
             &[("all", 1)]
         };
-        tokio::time::sleep(Duration::from_millis(n / 6 * 155)).await;
+        tokio::time::sleep(Duration::from_millis(n / 12 * 320)).await;
         let asked = start.elapsed();
         let waited = pace
             .go(cost, Duration::from_secs(60))
