@@ -57,7 +57,7 @@ mod outcome;
 mod replace;
 mod tally;
 
-pub use amend::{Amendment, Fenced};
+pub use amend::{Amendment, Fenced, Joins};
 pub use outcome::Outcome;
 pub use replace::{Old, Replaced};
 pub use tally::Tally;

@@ -31,7 +31,7 @@ enum Input {
     /// A new payload changes one leg, or no longer has it.
     Amend(usize, Amendment),
     /// A new payload has one leg more, whose campaign is on already or not there.
-    Join(bool),
+    Join(Joins),
     /// A new payload after a failed atomic launch.
     StartAnew,
     /// A newer version takes one leg's campaign over, or gives it back.
@@ -110,8 +110,9 @@ impl World {
             }
             if !self.replaces && self.legs.len() < self.grows_to && self.saga.direction == Direction::Forward
             {
-                inputs.push(Input::Join(true));
-                inputs.push(Input::Join(false));
+                inputs.push(Input::Join(Joins::New));
+                inputs.push(Input::Join(Joins::TakenOver { on: true }));
+                inputs.push(Input::Join(Joins::TakenOver { on: false }));
             }
             let two_more = self.legs.len() + 1 < self.grows_to;
             if self.replaces && two_more && self.saga.direction == Direction::Forward {
@@ -142,17 +143,17 @@ impl World {
                 (next.by_hand(i, input), Some(i))
             }
             Input::JoinReplacing => {
-                let state = next.saga.join(0, true);
+                let state = next.saga.join(0, Joins::TakenOver { on: true });
                 let i = next.push(0, state, None);
                 let old = next.saga.join_outgoing(0);
                 next.push(0, old, Some(i));
                 (next.by_hand(i, Input::Amend(i, Amendment::Change)), Some(i))
             }
-            Input::Join(on) => {
-                let state = next.saga.join(0, on);
+            Input::Join(how) => {
+                let state = next.saga.join(0, how);
                 next.push(0, state, None);
-                if !on {
-                    next.all_were_built = false;
+                next.all_were_built &= how == Joins::TakenOver { on: true };
+                if how == Joins::New {
                     (next.saga.amended(), None)
                 } else {
                     let i = next.legs.len() - 1;

@@ -120,6 +120,8 @@ pub struct Drive {
     manifest: Manifest,
     looks: i32,
     held: Option<Vec<String>>,
+    /// Calls that may have switched these objects on: nobody heard what became of them.
+    doubts: Vec<(Uuid, Vec<String>)>,
     yields: bool,
     pending: Pending,
 }
@@ -142,6 +144,7 @@ impl Drive {
             session,
             looks: job.looks,
             held: job.held.clone(),
+            doubts: Vec::new(),
             yields: false,
             job,
             manifest,
@@ -331,7 +334,7 @@ impl Drive {
             });
         }
         let reading = self.read().await?;
-        self.pending.finding = reading.finding;
+        self.pending.finding = reading.finding.clone();
         match reading.eligibility {
             Eligibility::Eligible => Ok(Then::Finish {
                 report: Report::Live,
@@ -346,11 +349,25 @@ impl Drive {
                 backoff::poll(self.polls(Wait::Review), REVIEW_FIRST, REVIEW_LAST),
                 "the platform's review is still running",
             )),
-            Eligibility::Paused => Err(give_back(
-                self.settle(),
-                "the platform does not show it switched on yet",
-            )),
+            Eligibility::Paused => {
+                self.not_on_yet(&reading);
+                Err(give_back(
+                    self.settle(),
+                    "the platform does not show it switched on yet",
+                ))
+            }
             Eligibility::Disapproved(finding) => Err(fail(Report::Failed, *finding)),
+        }
+    }
+
+    /// What we take for on and the platform shows off (a pause's call that nobody heard of again) is switched on next time.
+    fn not_on_yet(&mut self, reading: &Reading) {
+        for object in &mut self.manifest.objects {
+            let seen = reading.objects.iter().find(|s| s.key == object.key);
+            if object.serving == Serving::Active && seen.is_some_and(|s| s.serving == Serving::Paused) {
+                object.serving = Serving::Paused;
+                self.pending.manifest = true;
+            }
         }
     }
 
@@ -358,7 +375,7 @@ impl Drive {
 
     /// The plan no longer has this campaign: off at once, and kept with its reports.
     async fn retire(&mut self) -> Result<Then, Halt> {
-        self.reach(Goal::Paused, &[]).await?;
+        self.switch_off_for_certain().await?;
         Ok(Then::Finish {
             report: Report::Retired,
             error: None,
@@ -460,6 +477,7 @@ impl Drive {
             let (ended, detail) = match outcome {
                 Ok(done) => {
                     self.done(&mutation, &done);
+                    self.no_doubt_of(&mutation);
                     (
                         Ended::Done,
                         json!({ "request_id": done.request_id, "answer": done.essence, "ids": done.ids }),
@@ -480,9 +498,9 @@ impl Drive {
                 Err(CallError::Unclear { why }) => {
                     let detail = json!({ "why": why });
                     unclear = Some(why);
-                    // A repeatable call needs no look-up: the same values again change nothing.
+                    // A repeatable call needs no look-up: the same values again change nothing. But what is on spends.
                     (
-                        if mutation.op == Op::Create {
+                        if mutation.op == Op::Create || unknown::switches_on(&mutation.op) {
                             Ended::Unknown
                         } else {
                             Ended::Void

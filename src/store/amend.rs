@@ -10,7 +10,7 @@ use super::replace::{self, Fixed, Note, Replacing, There};
 use super::withdraw::{self, Queued};
 use super::{Conn, StoreError, parse_json, parse_text, refused, to_json, touchpoints};
 use crate::domain::diff::FieldChange;
-use crate::domain::saga::{Amendment, CommandKind, Direction, LegState, Saga};
+use crate::domain::saga::{Amendment, CommandKind, Direction, Joins, LegState, Saga};
 use crate::domain::spec::LegSpec;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -33,6 +33,8 @@ pub(crate) enum Came {
     },
     /// The execution was rolled back: its payload cannot be changed any more.
     Fenced,
+    /// It comes late: a newer version that supersedes it is launched already.
+    Overtaken,
 }
 
 impl Came {
@@ -42,6 +44,9 @@ impl Came {
             Self::Applied { legs, .. } => format!("{legs} legs changed"),
             Self::Busy { legs } => format!("workers hold the commands of {legs} legs: asked again"),
             Self::Fenced => "the execution was rolled back: its payload stays as it was".to_owned(),
+            Self::Overtaken => {
+                "a newer version that supersedes it is launched already: nothing is launched".to_owned()
+            }
         }
     }
 }
@@ -131,7 +136,7 @@ pub(crate) async fn amend(
         .iter()
         .map(|(spec, position)| Joining {
             spec,
-            state: execution.saga.join(*position, false),
+            state: execution.saga.join(*position, Joins::New),
             position: *position,
             ordinal: place_of(legs, spec),
             adopted_from: None,

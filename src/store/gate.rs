@@ -216,6 +216,7 @@ impl Store {
             Came::Applied { .. } => gate,
             Came::Busy { .. } => "pending",
             Came::Fenced => "fenced",
+            Came::Overtaken => "superseded",
         };
         if changed || opened {
             let record = |action: String, leg: Option<String>, detail: Value| Record {
@@ -394,6 +395,9 @@ async fn enter(
             .fetch_one(&mut *conn)
             .await
             .map_err(refused("gate.launched"))?;
+    if !launched && overtaken(conn, job.execution_id).await? {
+        return Ok(Came::Overtaken);
+    }
     match (launched, older) {
         (true, _) => amend::amend(conn, compose, job, (&saga, fixed), (legs, queued)).await,
         (false, Some(older)) => {
@@ -409,13 +413,30 @@ async fn enter(
     }
 }
 
+/// A plan version comes late: one that supersedes it is launched already, and goes forward. It is never launched then.
+async fn overtaken(conn: &mut Conn, execution_id: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- gate.overtaken
+         UPDATE execution e SET gate = 'cancelled', superseded_by = n.id
+         FROM execution n
+         WHERE e.id = $1 AND n.tenant_id = e.tenant_id AND n.takes_over = e.plan_version AND n.plan_id = e.plan_id
+           AND n.saga ->> 'direction' = 'forward'",
+    )
+    .bind(execution_id)
+    .execute(conn)
+    .await
+    .map_err(refused("gate.overtaken"))?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// What the opened gate came to: the payload is in force, or asked again when the workers are done, or refused for good.
 async fn settle_gate(conn: &mut Conn, job: &GateJob, came: &Came) -> Result<(), StoreError> {
     let query = match came {
         Came::Applied { .. } => {
             "-- gate.applied
              UPDATE execution SET applied_payload = payload, applied_hash = payload_hash,
-                    applied_approved_at = approved_at, applied_approved_by = approved_by WHERE id = $1"
+                    applied_approved_at = approved_at, applied_approved_by = approved_by,
+                    takes_over = payload ->> 'supersedes' WHERE id = $1"
         }
         Came::Busy { .. } => {
             "-- gate.busy
@@ -427,6 +448,7 @@ async fn settle_gate(conn: &mut Conn, job: &GateJob, came: &Came) -> Result<(), 
                     payload_hash), approved_at = coalesce(applied_approved_at, approved_at),
                     approved_by = coalesce(applied_approved_by, approved_by) WHERE id = $1"
         }
+        Came::Overtaken => return Ok(()),
     };
     sqlx::query(query)
         .bind(job.execution_id)

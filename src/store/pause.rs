@@ -291,6 +291,8 @@ async fn legs(conn: &mut Conn, tenant: &str, what: &str) -> Result<Vec<Leg>, Sto
          SELECT l.id, l.execution_id, l.platform, l.logical_campaign_key, l.state,
                 EXISTS (SELECT FROM execution_manifest m WHERE m.leg_id = l.id AND CASE
                     WHEN l.state IN ('building', 'built') THEN m.objects @> '[{\"serving\": \"active\"}]'
+                        OR EXISTS (SELECT FROM mutation u WHERE u.leg_id = l.id AND u.state IN ('in_flight', 'unknown')
+                                   AND u.request #>> '{op,serving}' = 'active')
                     ELSE m.objects <> '[]' END) AS made
          FROM leg l WHERE l.tenant_id = $1 AND CASE $2 WHEN 'pause' THEN l.state NOT IN ('waiting', 'undoing',
              'undone', 'retiring', 'retired', 'superseded') ELSE l.hold IS NOT NULL END

@@ -139,7 +139,7 @@ pub struct Save {
 
 impl Save {
     /// Whether a pause of the tenant forbids it: it commits an intent that does anything but switch off.
-    fn is_barred_by_pause(&self) -> bool {
+    pub(crate) fn is_barred_by_pause(&self) -> bool {
         self.barred_by_pause || !self.intents.iter().all(|(_, request)| switches_off(request))
     }
 }
@@ -182,7 +182,7 @@ impl Store {
             .filter(|s| held.contains_key(&(s.command_id, s.token)))
             .collect();
         save_manifests(&mut tx, &kept).await?;
-        end_mutations(&mut tx, saves).await?;
+        end_mutations(&mut tx, saves, &held).await?;
         intend_mutations(&mut tx, &kept).await?;
         keep_facts(&mut tx, &kept).await?;
         let reports: Vec<LegReport> = kept
@@ -472,10 +472,17 @@ async fn save_manifests(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreErr
     Ok(())
 }
 
-async fn end_mutations(conn: &mut Conn, saves: &[Save]) -> Result<(), StoreError> {
+async fn end_mutations(
+    conn: &mut Conn,
+    saves: &[Save],
+    held: &HashMap<(Uuid, i64), bool>,
+) -> Result<(), StoreError> {
+    // Where the manifest is not written, what a call has done is not known there: it stays open, to be found out.
     let ended: Vec<(Uuid, &str)> = saves
         .iter()
-        .flat_map(|s| s.ended.iter().map(|(id, e)| (*id, e.as_str())))
+        .map(|s| (s, held.contains_key(&(s.command_id, s.token))))
+        .flat_map(|(s, kept)| s.ended.iter().filter(move |(_, e)| kept || *e != Ended::Done))
+        .map(|(id, e)| (*id, e.as_str()))
         .collect();
     if ended.is_empty() {
         return Ok(());

@@ -10,7 +10,7 @@ use super::replace::{self, Fixed, Note};
 use super::withdraw::{self, Queued};
 use super::{Conn, StoreError, refused, to_json, touchpoints};
 use crate::domain::diff::FieldChange;
-use crate::domain::saga::{Amendment, CommandKind, Direction, LegState, Old, Saga};
+use crate::domain::saga::{Amendment, CommandKind, Direction, Joins, LegState, Old, Saga};
 use crate::domain::spec::LegSpec;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -39,9 +39,12 @@ pub(crate) async fn supersede(
         .iter()
         .filter_map(|i| old.get(*i).map(|leg| leg.row.id))
         .collect();
-    // What is being switched off and not taken over goes on being switched off.
+    // What is being switched off and not taken over goes on being switched off. So does what an older version that was rolled
+    // back undoes: none of its legs is among the old ones.
+    let old_legs: HashSet<i64> = old.iter().map(|leg| leg.row.id).collect();
     let theirs: Vec<Queued> = queued
         .iter()
+        .filter(|q| old_legs.contains(&q.leg_id))
         .filter(|q| q.kind != CommandKind::Retire || taken_legs.contains(&q.leg_id))
         .copied()
         .collect();
@@ -58,9 +61,14 @@ pub(crate) async fn supersede(
             .and_then(|i| old.get(i))
             .filter(|leg| made.contains(&leg.row.id));
         let on = from.is_some_and(|leg| leg.row.state.on()) || !heir.outgoing.is_empty();
+        let joins = if on || from.is_some() {
+            Joins::TakenOver { on }
+        } else {
+            Joins::New
+        };
         joining.push(Joining {
             spec,
-            state: new.saga.join(*position, on),
+            state: new.saga.join(*position, joins),
             position: *position,
             ordinal,
             adopted_from: from.map(|leg| leg.row.id),
@@ -89,7 +97,7 @@ pub(crate) async fn supersede(
     let replaced = lineage(legs, &apart, &heirs);
     let mut moves = Moves::default();
     for (leg, id) in joining.iter().zip(&ids) {
-        if leg.state != LegState::Unamended {
+        if leg.state != LegState::Unamended && leg.state != LegState::Retired {
             continue;
         }
         let mut row = leg.row(*id);

@@ -5,6 +5,7 @@ mod amend;
 mod at_once;
 mod audit;
 mod channel_change;
+mod chaos;
 mod clocks;
 mod contract;
 mod deploy;

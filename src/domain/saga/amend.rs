@@ -14,6 +14,18 @@ pub enum Amendment {
     Leave,
 }
 
+/// How a leg comes to an execution that was launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Joins {
+    /// Nothing of it exists.
+    New,
+    /// An older version has made a campaign for it.
+    TakenOver {
+        /// It is on, or may be.
+        on: bool,
+    },
+}
+
 /// What a cell of the amendments' table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Amend {
@@ -91,13 +103,13 @@ impl Saga {
         self.move_leg(position, state, to, command).ok_or(fenced)
     }
 
-    /// A leg that the new payload adds: it waits for its turn, or, where an older version's campaign is on and was taken
-    /// over, it is on as it was and to be changed.
-    pub fn join(&mut self, position: u8, on: bool) -> LegState {
-        let state = if on {
-            LegState::Unamended
-        } else {
-            LegState::Waiting
+    /// A leg that the new payload adds: it waits for its turn. Where an older version's campaign was taken over, it is as it
+    /// was, on or off, and the caller changes it at once: what waits has nothing to undo or to give back.
+    pub fn join(&mut self, position: u8, how: Joins) -> LegState {
+        let state = match how {
+            Joins::New => LegState::Waiting,
+            Joins::TakenOver { on: true } => LegState::Unamended,
+            Joins::TakenOver { on: false } => LegState::Retired,
         };
         self.tally.add(position, state, 1);
         self.settled = None;

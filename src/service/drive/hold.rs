@@ -54,6 +54,7 @@ impl Drive {
             return Ok(());
         }
         let mut there = self.manifest.clone();
+        self.doubt(&mut there);
         let looked = self
             .tools
             .platform
@@ -214,7 +215,8 @@ impl Drive {
 /// What a save that a pause barred had still to say: everything but what is written in any case.
 pub(super) fn kept_back(pending: &Pending) -> Pending {
     Pending {
-        ended: Vec::new(),
+        // Not written where a call has done something: that is written together with the manifest.
+        ended: pending.ended.clone(),
         records: Vec::new(),
         manifest: true,
         settle: pending.settle,
@@ -231,7 +233,7 @@ fn set(manifest: &mut Manifest, key: &str, serving: Serving) {
     }
 }
 
-fn mark(manifest: &mut Manifest, mutations: &[Mutation], serving: Serving) {
+pub(super) fn mark(manifest: &mut Manifest, mutations: &[Mutation], serving: Serving) {
     for key in mutations.iter().flat_map(|m| &m.objects) {
         set(manifest, key, serving);
     }

@@ -26,7 +26,7 @@ impl Drive {
         }
         self.end_repeatable_calls();
         let sent = self.manifest.mutation_count;
-        self.reach(Goal::Paused, &[]).await?;
+        self.switch_off_for_certain().await?;
         Ok(self.manifest.mutation_count > sent)
     }
 

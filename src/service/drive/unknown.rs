@@ -2,27 +2,85 @@
 //!
 //! Must not send anything again before the look-ups are done, and must not keep two of what there should be one of.
 
-use super::{Drive, Halt, fail, give_back};
+use super::hold::mark;
+use super::{CALLS_AT_ONCE, Drive, Halt, fail, give_back};
 use crate::domain::error::{ErrorClass, LegError};
-use crate::domain::manifest::{ObjectState, Serving};
-use crate::platform::{CallError, Found};
+use crate::domain::manifest::{Manifest, ObjectState, RemoteObject, Serving};
+use crate::platform::{CallError, Found, Goal, Mutation, Op};
 use crate::store::progress::Ended;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
 /// How many look-ups must find nothing before an object counts as not made.
 pub(super) const LOOKS: i32 = 2;
 
+/// Nothing is spent for want of it, but something is if it comes twice or too late.
+pub(super) fn switches_on(op: &Op) -> bool {
+    *op == Op::Serve {
+        serving: Serving::Active,
+    }
+}
+
 impl Drive {
-    /// Calls that only set something need no look-up: the same values again change nothing.
+    /// Calls that only set something need no look-up: the same values again change nothing. But what may have been switched on
+    /// stays in doubt until a call has switched it one way or the other.
     pub(super) fn end_repeatable_calls(&mut self) {
         for (id, request) in std::mem::take(&mut self.job.open_mutations) {
-            let repeatable = request.pointer("/op/op").and_then(Value::as_str) != Some("create");
-            if repeatable {
-                self.pending.ended.push((id, Ended::Void));
-            } else {
+            let mutation = Mutation::deserialize(&request).ok();
+            match mutation.map(|m| (m.op, m.objects)) {
+                Some((op, keys)) if switches_on(&op) => self.doubts.push((id, keys)),
                 // Ends as the look-up says; until then it stays open.
-                self.job.open_mutations.push((id, request));
+                Some((Op::Create, _)) | None => self.job.open_mutations.push((id, request)),
+                Some((Op::Update { .. } | Op::Serve { .. } | Op::Remove | Op::Account { .. }, _)) => {
+                    self.pending.ended.push((id, Ended::Void));
+                }
             }
+        }
+    }
+
+    /// Whether an earlier call may have switched it on: nobody heard what became of that call.
+    pub(super) fn may_be_on(&self, key: &str) -> bool {
+        self.doubts.iter().any(|(_, keys)| keys.iter().any(|k| k == key))
+    }
+
+    /// A call has switched these, or removed them: whatever an earlier one did is over.
+    pub(super) fn no_doubt_of(&mut self, mutation: &Mutation) {
+        if !matches!(mutation.op, Op::Serve { .. } | Op::Remove) {
+            return;
+        }
+        for (_, keys) in &mut self.doubts {
+            keys.retain(|key| !mutation.objects.contains(key));
+        }
+        let (over, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.doubts)
+            .into_iter()
+            .partition(|(_, keys)| keys.is_empty());
+        self.doubts = left;
+        self.pending
+            .ended
+            .extend(over.into_iter().map(|(id, _)| (id, Ended::Void)));
+    }
+
+    /// Switches off what is on by our own account, and what may be.
+    pub(super) async fn switch_off_for_certain(&mut self) -> Result<(), Halt> {
+        let mut there = self.manifest.clone();
+        self.doubt(&mut there);
+        loop {
+            let account = self.session.account.clone();
+            let mut mutations = self.tools.platform.next(Goal::Paused, &[], &there, &account);
+            if mutations.is_empty() {
+                return Ok(());
+            }
+            mutations.truncate(CALLS_AT_ONCE);
+            mark(&mut there, &mutations, Serving::Paused);
+            self.send(mutations).await?;
+        }
+    }
+
+    /// Takes for on what may be.
+    pub(super) fn doubt(&self, there: &mut Manifest) {
+        let doubted = |o: &&mut RemoteObject| o.serving == Serving::Paused && self.may_be_on(&o.key);
+        for object in there.objects.iter_mut().filter(doubted) {
+            object.serving = Serving::Active;
         }
     }
 
@@ -80,21 +138,14 @@ impl Drive {
     }
 
     async fn adopt(&mut self, keys: &[String], found: Vec<Found>) -> Result<(), Halt> {
-        let mut surplus = Vec::new();
+        let (mut oldest, mut surplus) = (Vec::new(), Vec::new());
         for key in keys {
             let mut candidates: Vec<&Found> = found.iter().filter(|f| f.key == *key).collect();
             candidates.sort_by_key(|f| (f.created_at, f.remote_id.len(), f.remote_id.clone()));
-            let Some((oldest, others)) = candidates.split_first() else {
-                continue;
-            };
-            if let Some(object) = self.manifest.objects.iter_mut().find(|o| o.key == *key) {
-                object.state = ObjectState::Created;
-                object.remote_id = Some(oldest.remote_id.clone());
-                if object.serving != Serving::None {
-                    object.serving = oldest.serving;
-                }
-                surplus.extend(others.iter().map(|f| (object.kind.clone(), (*f).clone())));
-            }
+            let kind = self.manifest.get(key).map(|o| o.kind.clone()).unwrap_or_default();
+            let mut candidates = candidates.into_iter().cloned();
+            oldest.extend(candidates.next());
+            surplus.extend(candidates.map(|f| (kind.clone(), f)));
         }
         self.record(
             "outcome.resolved",
@@ -104,13 +155,23 @@ impl Drive {
                 "surplus": surplus.iter().map(|(_, f)| &f.remote_id).collect::<Vec<_>>(),
             }),
         );
+        // While it is there, nothing is adopted: a look-up finds it again, whatever comes between.
+        self.remove_surplus(surplus).await?;
+        for found in oldest {
+            if let Some(object) = self.manifest.objects.iter_mut().find(|o| o.key == found.key) {
+                object.state = ObjectState::Created;
+                object.remote_id = Some(found.remote_id);
+                if object.serving != Serving::None {
+                    object.serving = found.serving;
+                }
+            }
+        }
         self.manifest.revision += i64::from(!found.is_empty());
         self.pending.manifest = true;
         // What was not found may only not show yet: each object is looked for once more before it counts as not made.
         if self.manifest.unresolved().next().is_some() && self.looks + 1 < LOOKS {
             self.looks += 1;
             self.pending.settle = Some(self.settle() / 2);
-            self.remove_surplus(surplus).await?;
             return Err(give_back(
                 self.settle() / 2,
                 "the look-up did not find everything; looking once more before trying again",
@@ -126,7 +187,7 @@ impl Drive {
             self.pending.ended.push((id, ended));
         }
         self.looks = 0;
-        self.remove_surplus(surplus).await
+        Ok(())
     }
 
     /// Several bear the name: the oldest is kept, the others go, if they are off and never spent.

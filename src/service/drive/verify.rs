@@ -7,7 +7,7 @@ use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Desired, Serving};
 use crate::domain::saga::Report;
 use crate::domain::tracking;
-use crate::platform::{Eligibility, Goal, Reading};
+use crate::platform::{Eligibility, Reading};
 use crate::store::progress::Then;
 use serde_json::{Value, json};
 
@@ -35,9 +35,10 @@ impl Drive {
                 ));
             };
             if wanted.switchable && seen.serving == Serving::Active && !self.switched_on(&wanted.key) {
-                return self.born_active(&wanted.key).await;
+                return self.born_active(&wanted.key, &reading).await;
             }
             if let Some((field, wanted, found)) = first_difference(&wanted.fields, &seen.fields) {
+                self.as_it_is(desired, &reading);
                 return Err(fail(
                     Report::Failed,
                     LegError {
@@ -65,6 +66,21 @@ impl Drive {
             report: Report::Built,
             error: None,
         })
+    }
+
+    /// An update that nobody heard of again, or somebody's own change: the manifest takes over what is there, so that a `retry`
+    /// sends what differs.
+    fn as_it_is(&mut self, desired: &[Desired], reading: &Reading) {
+        for seen in &reading.objects {
+            let wanted = desired.iter().find(|d| d.key == seen.key);
+            if wanted.is_none_or(|d| first_difference(&d.fields, &seen.fields).is_none()) {
+                continue;
+            }
+            if let Some(object) = self.manifest.objects.iter_mut().find(|o| o.key == seen.key) {
+                object.applied = seen.fields.clone();
+                self.pending.manifest = true;
+            }
+        }
     }
 
     fn check_tracking(&mut self, reading: &Reading) -> Result<(), Halt> {
@@ -102,22 +118,30 @@ impl Drive {
         }
     }
 
-    /// We switched it on ourselves, before its change was asked for.
+    /// We switched it on ourselves, before its change was asked for; or may have.
     fn switched_on(&self, key: &str) -> bool {
-        self.manifest
+        let on = self
+            .manifest
             .get(key)
-            .is_some_and(|o| o.serving == Serving::Active)
+            .is_some_and(|o| o.serving == Serving::Active);
+        on || self.may_be_on(key)
     }
 
     /// Something that was made paused is on: off with it at once, then a person must look.
-    async fn born_active(&mut self, key: &str) -> Result<Then, Halt> {
+    async fn born_active(&mut self, key: &str, reading: &Reading) -> Result<Then, Halt> {
+        let on: Vec<&str> = reading
+            .objects
+            .iter()
+            .filter(|seen| seen.serving == Serving::Active)
+            .map(|seen| seen.key.as_str())
+            .collect();
         for object in &mut self.manifest.objects {
-            if object.serving == Serving::Paused {
+            if object.serving == Serving::Paused && on.contains(&object.key.as_str()) {
                 object.serving = Serving::Active;
             }
         }
         self.pending.manifest = true;
-        self.reach(Goal::Paused, &[]).await?;
+        self.switch_off_for_certain().await?;
         Err(fail(
             Report::Failed,
             LegError::new(

@@ -304,6 +304,11 @@ impl App {
         events.iter().filter(|e| e.topic == topic).cloned().collect()
     }
 
+    /// What was published, in order.
+    pub fn all_events(&self) -> Vec<Event> {
+        self.events.lock().expect("events").clone()
+    }
+
     /// Makes due what waits for a time: retries, settle times, dead workers' leases, gates.
     pub async fn warp(&self) {
         for statement in [
