@@ -67,10 +67,11 @@ pub fn on_pause(state: LegState) -> Pausing {
 }
 
 /// Whether a leg that was switched off is switched on again when the pause ends: only if it still stands where it may be
-/// on and no command of its own goes on with it. What was rolled back meanwhile stays off.
+/// on and no command of its own goes on with it. What was rolled back meanwhile stays off, and so does what was to be switched
+/// off and could not be (`Stuck`): the pause has done what its undo did not.
 #[must_use]
 pub fn comes_back(state: LegState) -> bool {
-    on_pause(state) == Pausing::Send
+    on_pause(state) == Pausing::Send && state != LegState::Stuck
 }
 
 #[cfg(test)]
@@ -108,6 +109,7 @@ mod tests {
             assert_ne!(*state, LegState::Undone);
             assert_ne!(*state, LegState::Retired);
             assert_ne!(*state, LegState::Superseded);
+            assert_ne!(*state, LegState::Stuck);
         }
     }
 }

@@ -44,7 +44,8 @@ pub enum Onward {
     Stop,
 }
 
-type Ask = (Save, oneshot::Sender<Result<Onward, NotSaved>>);
+/// A step to be saved, and who waits for it.
+pub(crate) type Ask = (Save, oneshot::Sender<Result<Onward, NotSaved>>);
 
 /// Hands steps to the committing task.
 #[derive(Clone)]
@@ -74,6 +75,15 @@ impl Committer {
             commits: Arc::clone(&commits),
         };
         (Self { asks, commits }, tokio::spawn(task.run(inbox)))
+    }
+
+    /// Hands every step to this channel; whoever holds its end commits them.
+    #[cfg(test)]
+    pub(crate) fn handing_to(asks: mpsc::Sender<Ask>) -> Self {
+        Self {
+            asks,
+            commits: Arc::default(),
+        }
     }
 
     /// Waits until the step is committed; whether the worker may go on.

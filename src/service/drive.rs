@@ -23,10 +23,11 @@ use crate::platform::{
 };
 use crate::service::backoff;
 use crate::service::committer::{Committer, NotSaved, Onward};
-use crate::store::Store;
 use crate::store::audit::{Entry, Record};
 use crate::store::commands::Job;
 use crate::store::progress::{Ended, ManifestSave, Save, Then, Wait};
+use crate::store::{Store, StoreError};
+use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -59,6 +60,28 @@ pub struct Tools {
     pub store: Store,
     /// Where the assets to upload are.
     pub library: Library,
+    /// What an undo has to know besides its own leg.
+    pub undoes: Arc<dyn Undoes>,
+}
+
+/// What an undo asks of those of the other legs, and of those before it.
+#[async_trait]
+pub trait Undoes: Send + Sync {
+    /// Whether the leg's version has other legs that are on, or may be.
+    async fn others_may_be_on(&self, leg_id: i64) -> Result<bool, StoreError>;
+    /// Whether an undo of the leg has sent a removal.
+    async fn removal_has_begun(&self, leg_id: i64) -> Result<bool, StoreError>;
+}
+
+#[async_trait]
+impl Undoes for Store {
+    async fn others_may_be_on(&self, leg_id: i64) -> Result<bool, StoreError> {
+        Self::others_may_be_on(self, leg_id).await
+    }
+
+    async fn removal_has_begun(&self, leg_id: i64) -> Result<bool, StoreError> {
+        Self::removal_has_begun(self, leg_id).await
+    }
 }
 
 /// Why driving ends early: not an error of the leg.

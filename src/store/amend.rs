@@ -52,27 +52,27 @@ impl Came {
 }
 
 /// A leg as it is.
-pub(super) struct Existing {
-    pub(super) row: LegRow,
-    pub(super) spec: LegSpec,
+pub(crate) struct Existing {
+    pub(crate) row: LegRow,
+    pub(crate) spec: LegSpec,
     /// It was this leg's campaign, and no payload names it.
-    pub(super) replaced_by: Option<i64>,
+    pub(crate) replaced_by: Option<i64>,
 }
 
 /// What a new payload means for the legs there are.
 #[derive(Default)]
-struct Changes {
+pub(crate) struct Changes {
     /// (place among the existing, its new spec)
-    change: Vec<(usize, LegSpec)>,
+    pub(crate) change: Vec<(usize, LegSpec)>,
     /// What cannot be changed: (place, its new spec, why).
-    replace: Vec<(usize, LegSpec, Vec<FieldChange>)>,
+    pub(crate) replace: Vec<(usize, LegSpec, Vec<FieldChange>)>,
     /// Legs that change what cannot be changed, of which nothing was ever made: another name will do.
-    rename: Vec<i64>,
+    pub(crate) rename: Vec<i64>,
     /// Places among the existing.
-    leave: Vec<usize>,
-    join: Vec<(LegSpec, u8)>,
+    pub(crate) leave: Vec<usize>,
+    pub(crate) join: Vec<(LegSpec, u8)>,
     /// Every existing leg's place in the new plan, where it has one.
-    ordinals: Vec<(i64, i32)>,
+    pub(crate) ordinals: Vec<(i64, i32)>,
 }
 
 /// Applies a new payload to an execution that was launched. Its commands and its row are locked.
@@ -104,6 +104,12 @@ pub(crate) async fn amend(
     let busy = theirs.iter().filter(|q| q.held).count();
     if busy > 0 {
         return Ok(Came::Busy { legs: busy });
+    }
+    let sent = withdraw::forestall(conn, &[job.execution_id], |leg, _| touched.contains(&leg)).await?;
+    if !sent.missed.is_empty() {
+        return Ok(Came::Busy {
+            legs: sent.missed.len(),
+        });
     }
     withdraw::withdraw(conn, &theirs).await?;
     (execution.saga.atomic, execution.saga.order) = (wanted.atomic, wanted.order);
@@ -155,7 +161,7 @@ pub(crate) async fn amend(
     })
 }
 
-pub(super) fn key_of(spec: &LegSpec) -> (String, String) {
+pub(crate) fn key_of(spec: &LegSpec) -> (String, String) {
     (
         spec.key.platform.to_string(),
         spec.key.logical_campaign_key.to_string(),
@@ -171,7 +177,7 @@ fn place_of(legs: &[(LegSpec, u8)], spec: &LegSpec) -> i32 {
 }
 
 impl Changes {
-    fn touched(&self, existing: &[Existing]) -> HashSet<i64> {
+    pub(crate) fn touched(&self, existing: &[Existing]) -> HashSet<i64> {
         let changing = self.change.iter().map(|(place, _)| *place);
         let replaced = self.replace.iter().map(|(place, ..)| *place);
         changing
@@ -183,7 +189,7 @@ impl Changes {
 }
 
 /// Which legs would change what their platform does not let be changed, and what of it.
-pub(super) fn unchangeable(
+pub(crate) fn unchangeable(
     existing: &[Existing],
     legs: &[(LegSpec, u8)],
     fixed: &Fixed,
@@ -221,7 +227,7 @@ fn replacing<'a>(
 }
 
 /// Compares the legs there are with those of the new payload. What failed is tried again even if it stays the same.
-fn changes(
+pub(crate) fn changes(
     existing: &[Existing],
     legs: &[(LegSpec, u8)],
     anew: bool,
@@ -303,7 +309,7 @@ pub(super) async fn existing(conn: &mut Conn, execution_id: i64) -> Result<Vec<E
     let rows = sqlx::query(
         "-- amend.existing
          SELECT id, platform, logical_campaign_key, position, state, attempt, spec, replaced_by FROM leg
-         WHERE execution_id = $1 ORDER BY id FOR UPDATE",
+         WHERE execution_id = $1 ORDER BY id FOR NO KEY UPDATE",
     )
     .bind(execution_id)
     .fetch_all(conn)
@@ -452,28 +458,31 @@ pub(super) async fn insert(
         .collect())
 }
 
-/// The rollback of an execution: what waits in the queue is turned round at once, who works is told to stop.
+/// The rollback of an execution: what waits in the queue, or is on its way there, is turned round at once, who works is told to
+/// stop. `false`: a command has come meanwhile, and the whole must be begun again.
 pub(crate) async fn turn_at_once(
     conn: &mut Conn,
     compose: &dyn Compose,
     moves: &mut Moves,
     (place, execution): (usize, &mut ExecutionRow),
     queued: &[Queued],
-) -> Result<(), StoreError> {
-    let forward: Vec<Queued> = queued
+) -> Result<bool, StoreError> {
+    let forward: Vec<Queued> = queued.iter().filter(|q| is_forward(q.kind)).copied().collect();
+    withdraw::tell(conn, &forward).await?;
+    // One that nobody drives yet finds out by itself that its leg goes back.
+    let releases: Vec<Queued> = queued
         .iter()
-        .filter(|q| match q.kind {
-            CommandKind::Build | CommandKind::Activate => true,
-            // They end by themselves, and are what a rollback wants.
-            CommandKind::Undo | CommandKind::Retire => false,
-            // The undo that follows makes them void.
-            CommandKind::Hold | CommandKind::Release => false,
-        })
+        .filter(|q| q.kind == CommandKind::Release)
         .copied()
         .collect();
-    withdraw::tell(conn, &forward).await?;
+    withdraw::tell(conn, &releases).await?;
     withdraw::withdraw(conn, &forward).await?;
-    let ids: Vec<i64> = forward.iter().filter(|q| !q.held).map(|q| q.leg_id).collect();
+    let sent = withdraw::forestall(conn, &[execution.id], |_, kind| is_forward(kind)).await?;
+    if !sent.missed.is_empty() {
+        return Ok(false);
+    }
+    let free = forward.iter().filter(|q| !q.held).map(|q| q.leg_id);
+    let ids: Vec<i64> = free.chain(sent.legs).collect();
     for mut row in moves::leg_rows(conn, &ids).await? {
         if let Ok(effects) =
             execution
@@ -485,5 +494,16 @@ pub(crate) async fn turn_at_once(
                 .await?;
         }
     }
-    Ok(())
+    Ok(true)
+}
+
+/// Whether a rollback takes such a command back.
+fn is_forward(kind: CommandKind) -> bool {
+    match kind {
+        CommandKind::Build | CommandKind::Activate => true,
+        // They end by themselves, and are what a rollback wants.
+        CommandKind::Undo | CommandKind::Retire => false,
+        // The undo that follows makes them void.
+        CommandKind::Hold | CommandKind::Release => false,
+    }
 }

@@ -81,6 +81,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn control(&self, request: &Request) -> Result<Ordered, StoreError> {
+        // Each try finds commands in their places that the one before did not; there are no more of them than legs.
+        loop {
+            if let Some(ordered) = self.control_once(request).await? {
+                return Ok(ordered);
+            }
+        }
+    }
+
+    /// None: a command came to its place meanwhile, and nothing was written.
+    async fn control_once(&self, request: &Request) -> Result<Option<Ordered>, StoreError> {
         let mut tx = self.begin().await?;
         // Commands come before executions in the lock order, and a rollback takes them back.
         let reach = reach(&mut tx, request).await?;
@@ -96,7 +106,7 @@ impl Store {
         .await
         .map_err(refused("control.find"))?;
         let Some(row) = row else {
-            return Ok(Ordered::Unknown);
+            return Ok(Some(Ordered::Unknown));
         };
         let (id, gate): (i64, String) = (row.get("id"), row.get("gate"));
         let launched: bool = row.get("launched");
@@ -105,7 +115,9 @@ impl Store {
             (Verb::Rollback, _) if launched => {
                 // A payload that waits for the gate is never applied.
                 drop_amendment(&mut tx, id).await?;
-                let turned = self::turn(&mut tx, id, request, &reach).await?;
+                let Some(turned) = self::turn(&mut tx, id, request, &reach).await? else {
+                    return Ok(None);
+                };
                 if amendment_waits && matches!(turned, Ordered::Nothing { .. }) {
                     Ordered::Done { messages: 0 }
                 } else {
@@ -116,7 +128,10 @@ impl Store {
                 drop_amendment(&mut tx, id).await?;
                 Ordered::Done { messages: 0 }
             }
-            (Verb::Retry, _) if amendment_waits => self::turn(&mut tx, id, request, &reach).await?,
+            (Verb::Retry, _) if amendment_waits => match self::turn(&mut tx, id, request, &reach).await? {
+                Some(turned) => turned,
+                None => return Ok(None),
+            },
             (Verb::Resume, "pending" | "blocked") => {
                 set_gate(&mut tx, id, None).await?;
                 Ordered::Done { messages: 0 }
@@ -126,7 +141,10 @@ impl Store {
                 Ordered::Done { messages: 0 }
             }
             (Verb::Rollback | Verb::Retry | Verb::Resume, "open") => {
-                self::turn(&mut tx, id, request, &reach).await?
+                match self::turn(&mut tx, id, request, &reach).await? {
+                    Some(turned) => turned,
+                    None => return Ok(None),
+                }
             }
             (Verb::Cancel, "open") => Ordered::Nothing {
                 why: "it was launched already; use rollback".to_owned(),
@@ -165,7 +183,7 @@ impl Store {
         };
         audit::append(&mut tx, &[record]).await?;
         commit(tx, "control").await?;
-        Ok(ordered)
+        Ok(Some(ordered))
     }
 }
 
@@ -251,12 +269,12 @@ async fn turn(
     id: i64,
     request: &Request,
     reach: &Reach,
-) -> Result<Ordered, StoreError> {
+) -> Result<Option<Ordered>, StoreError> {
     let mut executions = moves::lock(conn, &[id]).await?;
     let Some(execution) = executions.first_mut() else {
-        return Ok(Ordered::Nothing {
+        return Ok(Some(Ordered::Nothing {
             why: "it has no legs".to_owned(),
-        });
+        }));
     };
     let before = execution.saga.clone();
     let effects = match request.verb {
@@ -265,7 +283,7 @@ async fn turn(
         Verb::Cancel => Vec::new(),
     };
     if effects.is_empty() && execution.saga == before {
-        return Ok(Ordered::Nothing {
+        return Ok(Some(Ordered::Nothing {
             why: match request.verb {
                 Verb::Rollback => "it is rolled back already, or on its way",
                 Verb::Retry => "nothing of it failed or is stuck: there is nothing to try again",
@@ -275,21 +293,23 @@ async fn turn(
                 Verb::Cancel => "it was launched already; use rollback",
             }
             .to_owned(),
-        });
+        }));
     }
     let compose = request.compose.as_ref();
     let mut moves = Moves::default();
     moves
         .note(conn, compose, (0, &mut *execution), None, &effects)
         .await?;
-    if request.verb == Verb::Rollback {
-        amend::turn_at_once(conn, compose, &mut moves, (0, &mut *execution), &reach.queued).await?;
+    if request.verb == Verb::Rollback
+        && !amend::turn_at_once(conn, compose, &mut moves, (0, &mut *execution), &reach.queued).await?
+    {
+        return Ok(None);
     }
     let mut messages = moves.write(conn, compose, &executions).await?;
     if let (Verb::Rollback, Some(older)) = (request.verb, reach.older) {
         messages += bring_back(conn, compose, older, id).await?;
     }
-    Ok(Ordered::Done { messages })
+    Ok(Some(Ordered::Done { messages }))
 }
 
 /// What the rolled-back version no longer had comes back in the older one.

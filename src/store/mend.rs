@@ -6,7 +6,7 @@ use super::audit::{Entry, Record};
 use super::moves::{self, Compose, Moves};
 use super::{Store, StoreError, audit, checks, commit, parse_json, refused, to_json, withdraw};
 use crate::domain::manifest::{ObjectState, RemoteObject, Serving};
-use crate::domain::saga::{Amendment, LegState};
+use crate::domain::saga::{Amendment, CommandKind, Direction, LegState};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -45,19 +45,26 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let mut tx = self.begin().await?;
         let queued = withdraw::lock(&mut tx, &[execution_id]).await?;
+        let anew = |kind| matches!(kind, CommandKind::Build | CommandKind::Activate);
         let held: HashSet<i64> = queued.iter().filter(|q| q.held).map(|q| q.leg_id).collect();
         let mut executions = moves::lock(&mut tx, &[execution_id]).await?;
         let Some(execution) = executions.first_mut() else {
             return Ok(0);
         };
+        if execution.saga.direction == Direction::Back {
+            return Ok(0);
+        }
+        let named = |leg| gone.iter().any(|g| g.leg_id == leg);
+        let sent =
+            withdraw::forestall(&mut tx, &[execution_id], |leg, kind| named(leg) && anew(kind)).await?;
         let ids: Vec<i64> = gone
             .iter()
             .map(|g| g.leg_id)
-            .filter(|id| !held.contains(id))
+            .filter(|id| !held.contains(id) && !sent.missed.contains(id))
             .collect();
         let theirs: Vec<_> = queued
             .iter()
-            .filter(|q| ids.contains(&q.leg_id))
+            .filter(|q| ids.contains(&q.leg_id) && anew(q.kind))
             .copied()
             .collect();
         withdraw::withdraw(&mut tx, &theirs).await?;

@@ -10,7 +10,7 @@
 //! `execution_manifest`, `mutation`, `clock`, `touchpoint`, `outbox`, `alert`, `counter`, and last `audit_head` (by tenant).
 
 pub mod alerts;
-mod amend;
+pub(crate) mod amend;
 pub mod audit;
 pub mod checks;
 pub mod clocks;
@@ -33,7 +33,7 @@ pub mod replace;
 pub mod resend;
 pub mod review;
 pub mod story;
-mod supersede;
+pub(crate) mod supersede;
 pub mod tenants;
 pub mod touchpoints;
 pub mod uploads;

@@ -560,7 +560,7 @@ pub(crate) async fn leg_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<LegRow>
         "-- moves.leg_rows
          SELECT id, platform, logical_campaign_key, position, state, attempt,
                 (SELECT count(*) FROM leg o WHERE o.replaced_by = leg.id AND o.state = 'outgoing') AS outgoing
-         FROM leg WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+         FROM leg WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
     )
     .bind(ids)
     .fetch_all(conn)

@@ -37,9 +37,35 @@ pub(crate) struct There {
     pub(crate) old: Old,
     /// Something of it is, or was once: it must not be forgotten.
     pub(crate) ever: bool,
-    name: String,
+    pub(crate) name: String,
     campaign_id: Option<String>,
-    held: bool,
+    pub(crate) held: bool,
+}
+
+impl There {
+    /// What a manifest with these objects says.
+    pub(crate) fn of(
+        objects: &[RemoteObject],
+        (name, campaign_id): (String, Option<String>),
+        held: bool,
+    ) -> Self {
+        let made = objects.iter().any(|o| o.state != ObjectState::Removed);
+        let on = objects
+            .iter()
+            .any(|o| o.state == ObjectState::Created && o.serving == Serving::Active);
+        Self {
+            // What a pause has switched off is about to be on again.
+            old: match (made, on || held) {
+                (true, true) => Old::On,
+                (true, false) => Old::Off,
+                (false, _) => Old::Nothing,
+            },
+            ever: !objects.is_empty(),
+            name,
+            campaign_id,
+            held,
+        }
+    }
 }
 
 /// What there is of these legs' campaigns; a leg without a manifest is left out.
@@ -61,22 +87,8 @@ pub(crate) async fn there(conn: &mut Conn, legs: &[i64]) -> Result<HashMap<i64, 
             let (id, held): (i64, bool) = (row.get("id"), row.get("held"));
             let objects: Vec<RemoteObject> =
                 parse_json("execution_manifest", id, "objects", row.get("objects"))?;
-            let made = objects.iter().any(|o| o.state != ObjectState::Removed);
-            let on = objects
-                .iter()
-                .any(|o| o.state == ObjectState::Created && o.serving == Serving::Active);
-            let there = There {
-                // What a pause has switched off is about to be on again.
-                old: match (made, on || held) {
-                    (true, true) => Old::On,
-                    (true, false) => Old::Off,
-                    (false, _) => Old::Nothing,
-                },
-                ever: !objects.is_empty(),
-                name: row.get("campaign_name"),
-                campaign_id: row.get("platform_campaign_id"),
-                held,
-            };
+            let names = (row.get("campaign_name"), row.get("platform_campaign_id"));
+            let there = There::of(&objects, names, held);
             Ok((id, there))
         })
         .collect()

@@ -6,7 +6,7 @@
 use super::amend::{Came, Existing, Joining, existing, insert, key_of, unchangeable};
 use super::gate::GateJob;
 use super::moves::{self, Compose, ExecutionRow, Moves};
-use super::replace::{self, Fixed, Note};
+use super::replace::{self, Fixed, Note, There};
 use super::withdraw::{self, Queued};
 use super::{Conn, StoreError, refused, to_json, touchpoints};
 use crate::domain::diff::FieldChange;
@@ -30,7 +30,9 @@ pub(crate) async fn supersede(
         old.clear(); // rolled back, or never launched: there is nothing to take over
     }
     let made = manifests(conn, &old).await?;
-    let heirs = heirs(conn, &old, legs, (fixed, &made)).await?;
+    let unchangeable = unchangeable(&old, legs, fixed);
+    let there = replace::there(conn, &unchangeable.keys().copied().collect::<Vec<_>>()).await?;
+    let heirs = heirs(&old, legs, (unchangeable, &there), &made);
     let taken: HashSet<usize> = heirs
         .iter()
         .flat_map(|heir| heir.takes.iter().chain(&heir.outgoing).copied())
@@ -42,15 +44,24 @@ pub(crate) async fn supersede(
     // What is being switched off and not taken over goes on being switched off. So does what an older version that was rolled
     // back undoes: none of its legs is among the old ones.
     let old_legs: HashSet<i64> = old.iter().map(|leg| leg.row.id).collect();
+    let goes = |leg, kind| kind != CommandKind::Retire || taken_legs.contains(&leg);
     let theirs: Vec<Queued> = queued
         .iter()
-        .filter(|q| old_legs.contains(&q.leg_id))
-        .filter(|q| q.kind != CommandKind::Retire || taken_legs.contains(&q.leg_id))
+        .filter(|q| old_legs.contains(&q.leg_id) && goes(q.leg_id, q.kind))
         .copied()
         .collect();
     let busy = theirs.iter().filter(|q| q.held).count();
     if busy > 0 {
         return Ok(Came::Busy { legs: busy });
+    }
+    let sent = withdraw::forestall(conn, &[older_id], |leg, kind| {
+        old_legs.contains(&leg) && goes(leg, kind)
+    })
+    .await?;
+    if !sent.missed.is_empty() {
+        return Ok(Came::Busy {
+            legs: sent.missed.len(),
+        });
     }
     withdraw::withdraw(conn, &theirs).await?;
     let mut new = new_execution(conn, job, older_id, wanted).await?;
@@ -123,24 +134,22 @@ pub(crate) async fn supersede(
 
 /// What a campaign of the newer version takes of the older one, by place among the older one's legs.
 #[derive(Default)]
-struct Heir {
+pub(crate) struct Heir {
     /// The leg whose campaign it goes on with.
-    takes: Option<usize>,
+    pub(crate) takes: Option<usize>,
     /// Legs whose campaigns are on, and that its own replaces.
-    outgoing: Vec<usize>,
+    pub(crate) outgoing: Vec<usize>,
     /// Why it cannot go on with the first of them.
     fields: Vec<FieldChange>,
 }
 
 /// Who takes what. What cannot be changed and is not on is not taken over: it is switched off like what is gone.
-async fn heirs(
-    conn: &mut Conn,
+pub(crate) fn heirs(
     old: &[Existing],
     legs: &[(LegSpec, u8)],
-    (fixed, made): (&Fixed, &HashSet<i64>),
-) -> Result<Vec<Heir>, StoreError> {
-    let mut unchangeable = unchangeable(old, legs, fixed);
-    let there = replace::there(conn, &unchangeable.keys().copied().collect::<Vec<_>>()).await?;
+    (mut unchangeable, there): (HashMap<i64, Vec<FieldChange>>, &HashMap<i64, There>),
+    made: &HashSet<i64>,
+) -> Vec<Heir> {
     let by_key: HashMap<(String, String), usize> = old
         .iter()
         .enumerate()
@@ -173,11 +182,15 @@ async fn heirs(
         }
         heir
     };
-    Ok(legs.iter().map(|(spec, _)| spec).map(heir).collect())
+    legs.iter().map(|(spec, _)| spec).map(heir).collect()
 }
 
 /// The newer version's legs for what it replaces: (place of the replacement, the older leg, its spec).
-fn outgoing_specs(old: &[Existing], legs: &[(LegSpec, u8)], heirs: &[Heir]) -> Vec<(usize, i64, LegSpec)> {
+pub(crate) fn outgoing_specs(
+    old: &[Existing],
+    legs: &[(LegSpec, u8)],
+    heirs: &[Heir],
+) -> Vec<(usize, i64, LegSpec)> {
     let mut keys: HashSet<(String, String)> = legs.iter().map(|(spec, _)| key_of(spec)).collect();
     let mut specs = Vec::new();
     for (place, ((spec, _), heir)) in legs.iter().zip(heirs).enumerate() {

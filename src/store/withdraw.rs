@@ -1,11 +1,13 @@
-//! Taking commands back: what no worker holds is withdrawn at once, who holds one is told to stop before its next write call.
+//! Taking commands back: what no worker holds is withdrawn at once, who holds one is told to stop before its next write call, and
+//! what was sent and has not come yet never will.
 //!
 //! Commands come first in the lock order, so whoever changes an execution from outside locks its commands before its row.
 //! Must not withdraw a command that is leased: its call may be on the wire.
 
-use super::{Conn, StoreError, parse_text, refused};
-use crate::domain::saga::CommandKind;
+use super::{Conn, StoreError, moves, parse_text, refused};
+use crate::domain::saga::{CommandKind, LegState};
 use sqlx::Row;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A command that is not finished.
@@ -60,6 +62,69 @@ pub(crate) async fn withdraw(conn: &mut Conn, commands: &[Queued]) -> Result<(),
     .await
     .map_err(refused("withdraw.end"))?;
     Ok(())
+}
+
+/// What became of commands on their way.
+#[derive(Debug, Default)]
+pub(crate) struct Forestalled {
+    /// Legs whose command will be taken for done when it comes.
+    pub(crate) legs: Vec<i64>,
+    /// Legs whose command has come since the commands were locked: ask again.
+    pub(crate) missed: Vec<i64>,
+}
+
+/// Commands that are between the outbox and the table that workers lease from: their rows are put there as done, so that they
+/// are nobody's when they come. The executions are locked.
+///
+/// Without this, one that comes between the locking of the commands and the caller's commit would be driven beside what the
+/// caller decided.
+pub(crate) async fn forestall(
+    conn: &mut Conn,
+    executions: &[i64],
+    wanted: impl Fn(i64, CommandKind) -> bool,
+) -> Result<Forestalled, StoreError> {
+    let sent: Vec<(i64, String, i32)> = sqlx::query_as(
+        "-- withdraw.sent
+         SELECT l.id, l.state, l.attempt FROM leg l
+         WHERE l.execution_id = ANY($1) AND l.state IN ('building', 'amending', 'activating', 'undoing', 'retiring')
+           AND NOT EXISTS (SELECT FROM command c WHERE c.leg_id = l.id AND c.state = 'queued'
+                           AND c.kind NOT IN ('hold', 'release'))
+         ORDER BY l.id",
+    )
+    .bind(executions)
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(refused("withdraw.sent"))?;
+    let (mut ids, mut legs, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
+    for (leg, state, attempt) in sent {
+        let state = parse_text("leg", leg, "state", &state, LegState::parse)?;
+        let Some(kind) = state.in_flight().filter(|kind| wanted(leg, *kind)) else {
+            continue;
+        };
+        ids.push(moves::command_id(leg, kind, attempt));
+        legs.push(leg);
+        kinds.push(kind.as_str());
+    }
+    if ids.is_empty() {
+        return Ok(Forestalled::default());
+    }
+    let done: HashSet<i64> = sqlx::query_scalar(
+        "-- withdraw.forestall
+         INSERT INTO command (id, leg_id, platform, account_key, kind, state, report, done_at)
+         SELECT n.id, l.id, l.platform, l.tenant_id, n.kind, 'done', 'withdrawn', clock_timestamp()
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS n (id, leg_id, kind) JOIN leg l ON l.id = n.leg_id
+         ON CONFLICT (id) DO NOTHING RETURNING leg_id",
+    )
+    .bind(ids)
+    .bind(&legs)
+    .bind(kinds)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("withdraw.forestall"))?
+    .into_iter()
+    .collect();
+    let (legs, missed) = legs.into_iter().partition(|leg| done.contains(leg));
+    Ok(Forestalled { legs, missed })
 }
 
 /// Tells those who hold these commands to stop before their next write call.

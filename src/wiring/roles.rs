@@ -184,6 +184,7 @@ impl Wiring {
                 clock: self.clock.clone(),
                 store: self.store.clone(),
                 library: self.library.clone(),
+                undoes: Arc::new(self.store.clone()),
             },
             store: self.store.clone(),
             outbound: self.outbound.clone(),

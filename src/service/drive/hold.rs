@@ -195,19 +195,22 @@ impl Drive {
         self.paused()
     }
 
-    /// A hold or release never gives up: a refusal is tried again for as long as the pause (or its end) stands.
+    /// A hold or release never gives up, nor does what a pause has caught up with: a refusal is tried again for as long as the
+    /// pause (or its end) stands.
     pub(super) fn never_give_up(&self, halt: Halt) -> Halt {
-        match (self.job.kind, halt) {
-            (
-                CommandKind::Hold | CommandKind::Release,
-                Halt::With(Then::Finish {
-                    error: Some(error), ..
-                }),
-            ) => give_back(
+        let by_the_switch = match self.job.kind {
+            CommandKind::Hold | CommandKind::Release => true,
+            CommandKind::Build | CommandKind::Activate => self.job.paused,
+            CommandKind::Undo | CommandKind::Retire => false,
+        };
+        match halt {
+            Halt::With(Then::Finish {
+                error: Some(error), ..
+            }) if by_the_switch => give_back(
                 backoff::delay(self.job.attempts, None),
                 format!("{}; {}", error.message, error.remedy),
             ),
-            (_, halt) => halt,
+            halt => halt,
         }
     }
 }

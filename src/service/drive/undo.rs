@@ -40,7 +40,7 @@ impl Drive {
             }
             return Err(self.wait_for_the_others());
         }
-        let others = self.tools.store.others_may_be_on(self.job.leg_id).await;
+        let others = self.tools.undoes.others_may_be_on(self.job.leg_id).await;
         if others.map_err(|error| self.not_told(&error))? {
             return Err(self.wait_for_the_others());
         }
@@ -62,7 +62,7 @@ impl Drive {
 
     /// A removal that was cut short goes on: what is left of a campaign may no longer tell whether it spent.
     async fn half_removed(&self) -> Result<bool, Halt> {
-        let begun = self.tools.store.removal_has_begun(self.job.leg_id).await;
+        let begun = self.tools.undoes.removal_has_begun(self.job.leg_id).await;
         begun.map_err(|error| self.not_told(&error))
     }
 

@@ -155,8 +155,17 @@ impl Drive {
                 "surplus": surplus.iter().map(|(_, f)| &f.remote_id).collect::<Vec<_>>(),
             }),
         );
-        // While it is there, nothing is adopted: a look-up finds it again, whatever comes between.
-        self.remove_surplus(surplus).await?;
+        // While there are several, none is adopted: which children belong to which of them a look-up cannot tell. What goes takes
+        // its own with it, and what is left is found again, whatever comes between.
+        if !surplus.is_empty() {
+            self.remove_surplus(surplus).await?;
+            self.pending.manifest = true;
+            self.pending.settle = Some(self.settle());
+            return Err(give_back(
+                self.settle(),
+                "one request had made several; one of each is left, and it is looked up again",
+            ));
+        }
         for found in oldest {
             if let Some(object) = self.manifest.objects.iter_mut().find(|o| o.key == found.key) {
                 object.state = ObjectState::Created;

@@ -4,7 +4,7 @@
 
 use super::{Drive, Halt, fail, give_back};
 use crate::domain::error::{ErrorClass, LegError};
-use crate::domain::manifest::{Desired, Serving};
+use crate::domain::manifest::{Desired, ObjectState, Serving};
 use crate::domain::saga::Report;
 use crate::domain::tracking;
 use crate::platform::{Eligibility, Reading};
@@ -20,19 +20,11 @@ impl Drive {
         let reading = self.read().await?;
         for wanted in desired {
             let Some(seen) = reading.objects.iter().find(|o| o.key == wanted.key) else {
-                let what = format!("the platform does not show {} yet", wanted.key);
+                let what = format!("the platform does not show {}", wanted.key);
                 if self.job.attempts < READ_BACK_TRIES {
-                    return Err(give_back(self.settle() / 2, what));
+                    return Err(give_back(self.settle() / 2, what + " yet"));
                 }
-                return Err(fail(
-                    Report::Failed,
-                    LegError::new(
-                        ErrorClass::Validation,
-                        "read-back-missing",
-                        what,
-                        "see the platform's own screens whether it is there; `retry` builds what is missing",
-                    ),
-                ));
+                return Err(self.missing(what, desired, &reading));
             };
             if wanted.switchable && seen.serving == Serving::Active && !self.switched_on(&wanted.key) {
                 return self.born_active(&wanted.key, &reading).await;
@@ -66,6 +58,25 @@ impl Drive {
             report: Report::Built,
             error: None,
         })
+    }
+
+    /// What is not there after all this time was removed by somebody: the manifest forgets it, so that a `retry` makes it again.
+    /// But not the campaign: a second one must not be made for a list that came back empty.
+    fn missing(&mut self, what: String, desired: &[Desired], reading: &Reading) -> Halt {
+        let there = |key: &str| reading.objects.iter().any(|seen| seen.key == key);
+        let remedy = if there("campaign") {
+            for wanted in desired.iter().filter(|d| !there(&d.key)) {
+                if let Some(object) = self.manifest.objects.iter_mut().find(|o| o.key == wanted.key) {
+                    (object.state, object.serving) = (ObjectState::Removed, Serving::None);
+                }
+            }
+            self.pending.manifest = true;
+            "see the platform's own screens whether somebody removed it; `retry` makes it again"
+        } else {
+            "see the platform's own screens whether somebody removed it; `drift --mend` makes it again"
+        };
+        let error = LegError::new(ErrorClass::Validation, "read-back-missing", what, remedy);
+        fail(Report::Failed, error)
     }
 
     /// An update that nobody heard of again, or somebody's own change: the manifest takes over what is there, so that a `retry`
