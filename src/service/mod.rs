@@ -21,4 +21,6 @@ pub mod poke;
 pub mod reading;
 pub mod relay;
 pub mod rollback;
+#[cfg(test)]
+mod sim;
 pub mod worker;
