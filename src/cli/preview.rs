@@ -13,7 +13,7 @@ use crate::domain::spec::{LegSpec, leg_specs};
 use crate::domain::tenant::ImmutableChange;
 use crate::platform;
 use crate::store::replace::free_name;
-use crate::store::views::{InForce, LegView};
+use crate::store::views::{Before, InForce, LegView};
 use crate::wire;
 use crate::wiring::Wiring;
 use chrono::{DateTime, Utc};
@@ -107,9 +107,13 @@ pub async fn show(
 ) -> Result<Shown, Failure> {
     let tenant = plan.tenant_id.as_str();
     let same = wiring.store.in_force(tenant, plan.plan_version.as_str()).await?;
-    let older = match (&same, &plan.supersedes) {
-        (None, Some(version)) => wiring.store.in_force(tenant, version.as_str()).await?,
-        (Some(_), _) | (None, None) => None,
+    let before_it = match &same {
+        Some(_) => Before::Nothing,
+        None => wiring.store.before(plan).await?,
+    };
+    let older = match &before_it {
+        Before::Holder(version) => wiring.store.in_force(tenant, version).await?,
+        Before::Nothing | Before::Waits(_) | Before::Overtaken(_) => None,
     };
     let base = same.as_ref().or(older.as_ref());
     let legs = match base {
@@ -140,7 +144,16 @@ pub async fn show(
             row(d.clone(), leg.copied(), &ground)
         })
         .collect();
-    let late = same.as_ref().and_then(|s| too_late(s, plan, forced));
+    let late = match (&same, &before_it) {
+        (Some(same), _) => too_late(same, plan, forced),
+        (None, Before::Overtaken(by)) => {
+            Some(format!("{by}, a newer version of its line, is launched already"))
+        }
+        (None, Before::Waits(on)) => Some(format!(
+            "its gate waits: {on} is being rolled back, and what that gives back is not there yet"
+        )),
+        (None, Before::Nothing | Before::Holder(_)) => None,
+    };
     tell(
         output,
         plan,

@@ -15,6 +15,7 @@ pub mod hold;
 pub mod ids;
 pub mod landing;
 pub mod leftover;
+pub mod lineage;
 pub mod manifest;
 pub mod money;
 pub mod plan;

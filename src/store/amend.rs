@@ -33,6 +33,8 @@ pub(crate) enum Came {
     },
     /// The execution was rolled back: its payload cannot be changed any more.
     Fenced,
+    /// A version whose campaigns it goes on with is being undone, and has not given them back: asked again.
+    Undoing,
     /// It comes late: a newer version that supersedes it is launched already.
     Overtaken,
 }
@@ -44,6 +46,9 @@ impl Came {
             Self::Applied { legs, .. } => format!("{legs} legs changed"),
             Self::Busy { legs } => format!("workers hold the commands of {legs} legs: asked again"),
             Self::Fenced => "the execution was rolled back: its payload stays as it was".to_owned(),
+            Self::Undoing => {
+                "a version that took these campaigns over is being undone and has not given them back: asked again".to_owned()
+            }
             Self::Overtaken => {
                 "a newer version that supersedes it is launched already: nothing is launched".to_owned()
             }
@@ -468,6 +473,10 @@ pub(crate) async fn turn_at_once(
     queued: &[Queued],
 ) -> Result<bool, StoreError> {
     let forward: Vec<Queued> = queued.iter().filter(|q| is_forward(q.kind)).copied().collect();
+    let sent = withdraw::forestall(conn, &[execution.id], |_, kind| is_forward(kind)).await?;
+    if !sent.missed.is_empty() {
+        return Ok(false);
+    }
     withdraw::tell(conn, &forward).await?;
     // One that nobody drives yet finds out by itself that its leg goes back.
     let releases: Vec<Queued> = queued
@@ -477,10 +486,6 @@ pub(crate) async fn turn_at_once(
         .collect();
     withdraw::tell(conn, &releases).await?;
     withdraw::withdraw(conn, &forward).await?;
-    let sent = withdraw::forestall(conn, &[execution.id], |_, kind| is_forward(kind)).await?;
-    if !sent.missed.is_empty() {
-        return Ok(false);
-    }
     let free = forward.iter().filter(|q| !q.held).map(|q| q.leg_id);
     let ids: Vec<i64> = free.chain(sent.legs).collect();
     for mut row in moves::leg_rows(conn, &ids).await? {

@@ -53,7 +53,7 @@ impl Store {
              WITH due AS (
                  SELECT e.id FROM execution e
                  WHERE e.check_at <= clock_timestamp() AND (e.check_lease IS NULL OR e.check_lease < clock_timestamp())
-                   AND e.settled IS NOT NULL AND e.gate = 'open' AND e.superseded_by IS NULL
+                   AND e.settled IS NOT NULL AND e.gate = 'open' AND NOT is_superseded(e.superseded_by)
                    AND e.saga ->> 'direction' = 'forward'
                    AND NOT EXISTS (SELECT FROM tenant_pause p WHERE p.tenant_id = e.tenant_id AND p.lifted_at IS NULL)
                    AND NOT EXISTS (SELECT FROM leg l WHERE l.execution_id = e.id AND l.hold IS NOT NULL)
@@ -99,7 +99,7 @@ impl Store {
                     check_at = clock_timestamp() + make_interval(secs => $4),
                     check_tries = CASE WHEN $4 IS NULL THEN 0 ELSE check_tries + 1 END
              WHERE id = $1 AND check_lease = $2 AND revision = $3 AND settled IS NOT NULL AND gate = 'open'
-               AND superseded_by IS NULL",
+               AND NOT is_superseded(superseded_by)",
         )
         .bind(job.execution_id)
         .bind(job.lease)

@@ -96,8 +96,9 @@ impl Store {
         let reach = reach(&mut tx, request).await?;
         let row = sqlx::query(
             "-- control.find
-             SELECT id, gate, saga IS NOT NULL AS launched FROM execution
-             WHERE tenant_id = $1 AND plan_version = $2 AND ($3::text IS NULL OR plan_id = $3) FOR UPDATE",
+             SELECT id, gate, saga IS NOT NULL AS launched,
+                    (SELECT n.plan_version FROM execution n WHERE n.id = execution.superseded_by AND is_superseded(n.id)) AS newer
+             FROM execution WHERE tenant_id = $1 AND plan_version = $2 AND ($3::text IS NULL OR plan_id = $3) FOR UPDATE",
         )
         .bind(&request.tenant_id)
         .bind(&request.plan_version)
@@ -110,8 +111,16 @@ impl Store {
         };
         let (id, gate): (i64, String) = (row.get("id"), row.get("gate"));
         let launched: bool = row.get("launched");
+        let newer: Option<String> = row.get("newer");
         let amendment_waits = launched && matches!(gate.as_str(), "pending" | "blocked");
         let ordered = match (request.verb, gate.as_str()) {
+            // Nothing of it is on. What it had taken over itself would come back beside what the newer one has.
+            (Verb::Rollback, _) if launched && newer.is_some() => Ordered::Nothing {
+                why: format!(
+                    "{0} has taken its campaigns over: roll {0} back first",
+                    newer.unwrap_or_default()
+                ),
+            },
             (Verb::Rollback, _) if launched => {
                 // A payload that waits for the gate is never applied.
                 drop_amendment(&mut tx, id).await?;

@@ -153,7 +153,7 @@ async fn look(conn: &mut Conn, decision: &Decision) -> Result<Option<(i64, Stand
     let row = sqlx::query(
         "-- decide.find
          SELECT e.id, e.payload_hash, e.gate, e.saga, e.approved_at, e.amended_at,
-                (SELECT n.plan_version FROM execution n WHERE n.id = e.superseded_by) AS newer
+                (SELECT n.plan_version FROM execution n WHERE n.id = e.superseded_by AND is_superseded(n.id)) AS newer
          FROM execution e
          WHERE e.tenant_id = $1 AND e.plan_version = $2 AND ($3::text IS NULL OR e.plan_id = $3) FOR UPDATE OF e",
     )

@@ -9,8 +9,12 @@ use super::outbox::{self, Message};
 use super::replace::Fixed;
 use super::touchpoints::{Scope, Settling};
 use super::withdraw::{self, Queued};
-use super::{Conn, Store, StoreError, audit, clocks, commit, parse_text, refused, to_json, touchpoints};
+use super::{
+    Conn, Store, StoreError, audit, clocks, commit, lineage, parse_text, refused, supersede, to_json,
+    touchpoints,
+};
 use crate::domain::gate::{Check, Outcome};
+use crate::domain::lineage::{Place, Turn};
 use crate::domain::saga::Saga;
 use crate::domain::spec::LegSpec;
 use chrono::{DateTime, Utc};
@@ -104,11 +108,8 @@ impl Store {
                   WHERE p.execution_id = e.id AND p.kind = 'launch_approval' AND p.payload_hash = e.payload_hash
                     AND p.resolution IN ('approve', 'reject')
                   ORDER BY p.resolved_at DESC, p.id DESC LIMIT 1) AS approved_by,
-                 CASE WHEN e.saga IS NOT NULL THEN e.applied_payload
-                      WHEN e.payload ->> 'supersedes' IS NOT NULL THEN (
-                          SELECT o.applied_payload FROM execution o
-                          WHERE o.tenant_id = e.tenant_id AND o.plan_version = e.payload ->> 'supersedes'
-                            AND o.plan_id = e.plan_id AND o.saga ->> 'direction' = 'forward') END AS in_force,
+                 CASE WHEN e.saga IS NOT NULL THEN e.applied_payload END AS in_force,
+                 e.saga IS NULL AND e.takes_over IS NOT NULL AS takes_over,
                  ARRAY(SELECT l.platform || '/' || l.logical_campaign_key FROM leg l
                        WHERE l.execution_id = e.id AND l.replaced_by IS NOT NULL) AS replaced",
         )
@@ -117,10 +118,15 @@ impl Store {
         .fetch_all(self.pool())
         .await
         .map_err(refused("gate.lease"))?;
-        Ok(rows
-            .into_iter()
-            .map(|row| GateJob {
-                execution_id: row.get("id"),
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut in_force = row.get("in_force");
+            let execution_id = row.get("id");
+            if row.get("takes_over") {
+                in_force = of_the_holder(&mut *self.connection().await?, execution_id).await?;
+            }
+            jobs.push(GateJob {
+                execution_id,
                 token: row.get("gate_token"),
                 tenant_id: row.get("tenant_id"),
                 plan_version: row.get("plan_version"),
@@ -129,10 +135,11 @@ impl Store {
                 traceparent: row.get("traceparent"),
                 launched_before: row.get("launched"),
                 approved_by: row.get("approved_by"),
-                in_force: row.get("in_force"),
+                in_force,
                 replaced: row.get("replaced"),
-            })
-            .collect())
+            });
+        }
+        Ok(jobs)
     }
 
     /// Writes down what the gate said. `false`: the lease was lost, nothing was written.
@@ -152,9 +159,9 @@ impl Store {
             return Ok(false);
         }
         // Commands come before executions in the lock order, and opening may change what is launched already.
-        let (older, queued) = match &result {
+        let reach = match &result {
             GateResult::Open { .. } => reach(&mut tx, job).await?,
-            GateResult::Closed { .. } => (None, Vec::new()),
+            GateResult::Closed { .. } => Reach::default(),
         };
         let (gate, again_in) = match &result {
             GateResult::Closed {
@@ -207,14 +214,14 @@ impl Store {
                 fixed,
             } => {
                 notes = stripped;
-                came = enter(&mut tx, compose, (job, older), (saga, &fixed), (&legs, &queued)).await?;
+                came = enter(&mut tx, compose, (job, &reach), (saga, &fixed), &legs).await?;
                 settle_gate(&mut tx, job, &came).await?;
                 not_needed(&mut tx, compose, job).await?;
             }
         }
         let gate = match came {
             Came::Applied { .. } => gate,
-            Came::Busy { .. } => "pending",
+            Came::Busy { .. } | Came::Undoing => "pending",
             Came::Fenced => "fenced",
             Came::Overtaken => "superseded",
         };
@@ -352,32 +359,61 @@ async fn record_checks(conn: &mut Conn, execution_id: i64, checks: &[Check]) -> 
     Ok(changed > 0 || gone.rows_affected() > 0)
 }
 
-/// Locks the commands of what an opening gate may change: its own execution, launched before, and the older version that it
-/// supersedes. That one's id, if there is one.
-async fn reach(conn: &mut Conn, job: &GateJob) -> Result<(Option<i64>, Vec<Queued>), StoreError> {
-    let older: Option<i64> = match job.payload.get("supersedes").and_then(Value::as_str) {
-        None => None,
-        Some(version) => sqlx::query_scalar(
-            "-- gate.older
-             SELECT o.id FROM execution o JOIN execution n ON n.id = $1
-             WHERE o.tenant_id = n.tenant_id AND o.plan_id = n.plan_id AND o.plan_version = $2 AND o.id <> n.id
-               AND n.saga IS NULL AND o.superseded_by IS NULL",
-        )
-        .bind(job.execution_id)
-        .bind(version)
-        .fetch_optional(&mut *conn)
-        .await
-        .map_err(refused("gate.older"))?,
+/// What an opening gate may change besides its own execution, all of it locked.
+#[derive(Default)]
+struct Reach {
+    /// Its place among the versions of its plan.
+    place: Option<Place>,
+    /// The place was another when the locks were had: to be asked again.
+    moved: bool,
+    /// Unfinished commands.
+    queued: Vec<Queued>,
+}
+
+/// Locks the commands of what an opening gate may change: its own execution, launched before, and the version whose campaigns
+/// it takes over or whose it shows to be another's.
+async fn reach(conn: &mut Conn, job: &GateJob) -> Result<Reach, StoreError> {
+    let place = lineage::place(conn, job.execution_id).await?;
+    let holder = match place.turn {
+        Turn::After(holder) => Some(holder),
+        Turn::Overtaken { holds, .. } => holds,
+        Turn::First | Turn::Waits(_) => None,
     };
-    let mut ids: Vec<i64> = older.into_iter().chain([job.execution_id]).collect();
+    let whose: Vec<i64> = holder.into_iter().chain([job.execution_id]).collect();
+    let queued = withdraw::lock(conn, &whose).await?;
+    let by = match place.turn {
+        Turn::Overtaken { by, .. } => Some(by),
+        Turn::First | Turn::After(_) | Turn::Waits(_) => None,
+    };
+    let mut ids: Vec<i64> = whose
+        .into_iter()
+        .chain(by)
+        .chain(place.passed.iter().copied())
+        .collect();
     ids.sort_unstable();
-    let queued = withdraw::lock(conn, &ids).await?;
     sqlx::query("-- gate.reach\nSELECT id FROM execution WHERE id = ANY($1) ORDER BY id FOR UPDATE")
         .bind(ids)
-        .execute(conn)
+        .execute(&mut *conn)
         .await
         .map_err(refused("gate.reach"))?;
-    Ok((older, queued))
+    let now = lineage::place(conn, job.execution_id).await?;
+    Ok(Reach {
+        moved: now != place,
+        place: Some(place),
+        queued,
+    })
+}
+
+/// The payload in force of the version that this one will take over from.
+async fn of_the_holder(conn: &mut Conn, execution_id: i64) -> Result<Option<Value>, StoreError> {
+    let Turn::After(holder) = lineage::place(conn, execution_id).await?.turn else {
+        return Ok(None);
+    };
+    sqlx::query_scalar("-- gate.in_force\nSELECT applied_payload FROM execution WHERE id = $1")
+        .bind(holder)
+        .fetch_one(conn)
+        .await
+        .map_err(refused("gate.in_force"))
 }
 
 /// The gate is open: for a launch, for a launch that takes an older version's campaigns over, or for another payload of what
@@ -385,26 +421,53 @@ async fn reach(conn: &mut Conn, job: &GateJob) -> Result<(Option<i64>, Vec<Queue
 async fn enter(
     conn: &mut Conn,
     compose: &dyn Compose,
-    (job, older): (&GateJob, Option<i64>),
+    (job, reach): (&GateJob, &Reach),
     (saga, fixed): (Saga, &Fixed),
-    (legs, queued): (&[(LegSpec, u8)], &[Queued]),
+    legs: &[(LegSpec, u8)],
 ) -> Result<Came, StoreError> {
-    let launched: bool =
-        sqlx::query_scalar("-- gate.launched\nSELECT saga IS NOT NULL FROM execution WHERE id = $1")
-            .bind(job.execution_id)
-            .fetch_one(&mut *conn)
-            .await
-            .map_err(refused("gate.launched"))?;
-    if !launched && overtaken(conn, job.execution_id).await? {
-        return Ok(Came::Overtaken);
+    let Some(place) = reach.place.as_ref().filter(|_| !reach.moved) else {
+        return Ok(Came::Busy { legs: 0 });
+    };
+    let standing = standing(conn, job.execution_id).await?;
+    let queued = reach.queued.as_slice();
+    if standing.launched {
+        // Launched anew it would make campaigns beside those of a version that has come in the meantime.
+        let another_holds = matches!(place.turn, Turn::After(_) | Turn::Overtaken { .. });
+        return match (standing.anew, standing.undoing) {
+            // What it had taken over is not its own any more: a newer version takes it from who has it now.
+            (true, _) if standing.took_over || another_holds => Ok(Came::Fenced),
+            (true, _) if matches!(place.turn, Turn::Waits(_)) => Ok(Came::Undoing),
+            (false, true) => Ok(Came::Undoing),
+            (true, _) | (false, false) => {
+                amend::amend(conn, compose, job, (&saga, fixed), (legs, queued)).await
+            }
+        };
     }
-    match (launched, older) {
-        (true, _) => amend::amend(conn, compose, job, (&saga, fixed), (legs, queued)).await,
-        (false, Some(older)) => {
-            super::supersede::supersede(conn, compose, (job, older), (&saga, fixed), (legs, queued)).await
+    match place.turn {
+        Turn::Waits(_) => Ok(Came::Undoing),
+        Turn::Overtaken { by, holds } => {
+            if let Some(holds) = holds {
+                let came = supersede::leave(conn, compose, (holds, by), queued).await?;
+                if !matches!(came, Came::Overtaken) {
+                    return Ok(came);
+                }
+            }
+            lineage::supersede(conn, &[job.execution_id], by).await?;
+            let newer = lineage::name(conn, by).await?;
+            touchpoints::superseded(conn, compose, job.execution_id, &newer).await?;
+            Ok(Came::Overtaken)
         }
-        (false, None) => {
+        Turn::After(older) => {
+            let came =
+                supersede::supersede(conn, compose, (job, older), (&saga, fixed), (legs, queued)).await?;
+            if matches!(came, Came::Applied { .. }) {
+                pass(conn, compose, place, job).await?;
+            }
+            Ok(came)
+        }
+        Turn::First => {
             open(conn, compose, job, saga, legs).await?;
+            pass(conn, compose, place, job).await?;
             Ok(Came::Applied {
                 legs: legs.len(),
                 replaced: Vec::new(),
@@ -413,20 +476,57 @@ async fn enter(
     }
 }
 
-/// A plan version comes late: one that supersedes it is launched already, and goes forward. It is never launched then.
-async fn overtaken(conn: &mut Conn, execution_id: i64) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "-- gate.overtaken
-         UPDATE execution e SET gate = 'cancelled', superseded_by = n.id
-         FROM execution n
-         WHERE e.id = $1 AND n.tenant_id = e.tenant_id AND n.takes_over = e.plan_version AND n.plan_id = e.plan_id
-           AND n.saga ->> 'direction' = 'forward'",
+/// How an execution stands whose gate opens.
+#[derive(Default)]
+struct Standing {
+    launched: bool,
+    /// It failed, and may be launched anew.
+    anew: bool,
+    /// It took an older version's campaigns over (and gave them back, if it failed).
+    took_over: bool,
+    /// A newer version that took its campaigns over is being undone.
+    undoing: bool,
+}
+
+async fn standing(conn: &mut Conn, execution_id: i64) -> Result<Standing, StoreError> {
+    let row = sqlx::query(
+        "-- gate.standing
+         SELECT e.saga, e.supersedes, n.saga ->> 'direction' = 'back' AND n.saga ->> 'settled' IS NULL AS undoing
+         FROM execution e LEFT JOIN execution n ON n.id = e.superseded_by WHERE e.id = $1",
     )
     .bind(execution_id)
-    .execute(conn)
+    .fetch_one(conn)
     .await
-    .map_err(refused("gate.overtaken"))?;
-    Ok(done.rows_affected() > 0)
+    .map_err(refused("gate.standing"))?;
+    let undoing: Option<bool> = row.get("undoing");
+    let Some(saga) = row.get::<Option<Value>, _>("saga") else {
+        return Ok(Standing::default());
+    };
+    let saga: Saga = super::parse_json("execution", execution_id, "saga", saga)?;
+    Ok(Standing {
+        launched: true,
+        anew: saga.may_start_anew(),
+        took_over: row.get::<Option<i64>, _>("supersedes").is_some(),
+        undoing: undoing == Some(true),
+    })
+}
+
+/// Versions between this one and the one that it took over from: they hold nothing, and are never launched (again).
+async fn pass(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    place: &Place,
+    job: &GateJob,
+) -> Result<(), StoreError> {
+    if place.passed.is_empty() {
+        return Ok(());
+    }
+    lineage::supersede(conn, &place.passed, job.execution_id).await?;
+    for passed in &place.passed {
+        clocks::stop(conn, *passed).await?;
+        touchpoints::superseded(conn, compose, *passed, &job.plan_version).await?;
+    }
+    Ok(())
 }
 
 /// What the opened gate came to: the payload is in force, or asked again when the workers are done, or refused for good.
@@ -435,12 +535,15 @@ async fn settle_gate(conn: &mut Conn, job: &GateJob, came: &Came) -> Result<(), 
         Came::Applied { .. } => {
             "-- gate.applied
              UPDATE execution SET applied_payload = payload, applied_hash = payload_hash,
-                    applied_approved_at = approved_at, applied_approved_by = approved_by,
-                    takes_over = payload ->> 'supersedes' WHERE id = $1"
+                    applied_approved_at = approved_at, applied_approved_by = approved_by WHERE id = $1"
         }
         Came::Busy { .. } => {
             "-- gate.busy
              UPDATE execution SET gate = 'pending', gate_at = clock_timestamp() + interval '250 milliseconds' WHERE id = $1"
+        }
+        Came::Undoing => {
+            "-- gate.undoing
+             UPDATE execution SET gate = 'pending', gate_at = clock_timestamp() + interval '2 seconds' WHERE id = $1"
         }
         Came::Fenced => {
             "-- gate.fenced
@@ -448,7 +551,7 @@ async fn settle_gate(conn: &mut Conn, job: &GateJob, came: &Came) -> Result<(), 
                     payload_hash), approved_at = coalesce(applied_approved_at, approved_at),
                     approved_by = coalesce(applied_approved_by, approved_by) WHERE id = $1"
         }
-        Came::Overtaken => return Ok(()),
+        Came::Overtaken => return clocks::stop(conn, job.execution_id).await,
     };
     sqlx::query(query)
         .bind(job.execution_id)

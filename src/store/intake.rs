@@ -151,7 +151,8 @@ async fn take(conn: &mut Conn, compose: &dyn Compose, plan: &NewPlan) -> Result<
     let seen = inbox(conn, "plan.approved", &key, plan.event_id.as_deref()).await?;
     let existing = sqlx::query(
         "-- intake.existing
-         SELECT id, plan_id, payload_hash, approved_at, gate, saga, superseded_by IS NOT NULL AS superseded FROM execution
+         SELECT id, plan_id, payload_hash, approved_at, gate, saga, is_superseded(superseded_by) AS superseded,
+                supersedes IS NOT NULL AS took_over FROM execution
          WHERE tenant_id = $1 AND plan_version = $2 FOR UPDATE",
     )
     .bind(&plan.tenant_id)
@@ -246,7 +247,7 @@ async fn meet(
         sqlx::query(
             "-- intake.again
              UPDATE execution SET gate_at = CASE WHEN gate IN ('pending', 'blocked') THEN clock_timestamp() ELSE gate_at END,
-                    check_at = CASE WHEN gate = 'open' AND superseded_by IS NULL AND saga ->> 'direction' = 'forward'
+                    check_at = CASE WHEN gate = 'open' AND NOT is_superseded(superseded_by) AND saga ->> 'direction' = 'forward'
                         THEN least(check_at, greatest(clock_timestamp(), checked_at + interval '10 minutes'))
                         ELSE check_at END
              WHERE id = $1",
@@ -326,6 +327,12 @@ fn fenced(row: &sqlx::postgres::PgRow) -> Result<Option<&'static str>, StoreErro
     };
     let id: i64 = row.get("id");
     let saga: Saga = parse_json("execution", id, "saga", saga)?;
-    Ok((saga.direction == Direction::Back && !saga.may_start_anew())
-        .then_some("it was rolled back: publish a new plan version"))
+    Ok(match saga.direction {
+        Direction::Forward => None,
+        Direction::Back if !saga.may_start_anew() => Some("it was rolled back: publish a new plan version"),
+        Direction::Back if row.get("took_over") => Some(
+            "it failed, and what it had taken over went back to the version before: publish a new plan version",
+        ),
+        Direction::Back => None,
+    })
 }

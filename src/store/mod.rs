@@ -22,6 +22,7 @@ pub mod ga4;
 pub mod gate;
 pub mod intake;
 pub mod leftovers;
+mod lineage;
 pub mod mend;
 pub mod moves;
 pub mod outbox;

@@ -11,10 +11,11 @@ use super::{
 use crate::domain::error::LegError;
 use crate::domain::leftover::Stay;
 use crate::domain::manifest::Manifest;
-use crate::domain::saga::{CommandKind, Effect, LegState, Outcome, Report, Saga};
+use crate::domain::saga::{CommandKind, Direction, Effect, LegState, Outcome, Report, Saga};
 use crate::domain::spec::LegSpec;
 use serde_json::Value;
 use sqlx::Row;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// An execution's row, locked.
@@ -439,12 +440,15 @@ struct Owner {
     execution: i64,
     /// The older version's leg and execution that its campaign was taken over from.
     from: Option<(i64, i64)>,
+    /// The execution that its own supersedes.
+    older: Option<i64>,
 }
 
 async fn owners(conn: &mut Conn, legs: &[i64]) -> Result<Vec<Owner>, StoreError> {
-    let rows: Vec<(i64, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+    let rows = sqlx::query(
         "-- moves.owners
-         SELECT l.id, l.execution_id, o.id, o.execution_id FROM leg l LEFT JOIN leg o ON o.id = l.adopted_from
+         SELECT l.id, l.execution_id, o.id AS from_leg, o.execution_id AS from_execution, e.supersedes
+         FROM leg l JOIN execution e ON e.id = l.execution_id LEFT JOIN leg o ON o.id = l.adopted_from
          WHERE l.id = ANY($1)",
     )
     .bind(legs)
@@ -453,10 +457,14 @@ async fn owners(conn: &mut Conn, legs: &[i64]) -> Result<Vec<Owner>, StoreError>
     .map_err(refused("moves.owners"))?;
     Ok(rows
         .into_iter()
-        .map(|(leg, execution, from, of)| Owner {
-            leg,
-            execution,
-            from: from.zip(of),
+        .map(|row| {
+            let from: Option<i64> = row.get("from_leg");
+            Owner {
+                leg: row.get("id"),
+                execution: row.get("execution_id"),
+                from: from.zip(row.get("from_execution")),
+                older: row.get("supersedes"),
+            }
         })
         .collect())
 }
@@ -474,23 +482,29 @@ pub(crate) async fn apply_reports(
     }
     let leg_ids: Vec<i64> = reports.iter().map(|r| r.leg_id).collect();
     let owners = owners(conn, &leg_ids).await?;
-    let undone = |leg: i64| {
-        reports
-            .iter()
-            .any(|r| r.leg_id == leg && r.what == Report::Undone)
-    };
+    let told = |leg: i64, what| reports.iter().any(|r| r.leg_id == leg && r.what == what);
     let mut execution_ids: Vec<i64> = owners.iter().map(|o| o.execution).collect();
     // What is undone may go back to the version it was taken over from.
     execution_ids.extend(
         owners
             .iter()
-            .filter(|o| undone(o.leg))
+            .filter(|o| told(o.leg, Report::Undone))
             .filter_map(|o| o.from.map(|(_, e)| e)),
     );
+    // And a failure may turn the whole version, which gives back what it no longer has.
+    let failed = owners.iter().filter(|o| told(o.leg, Report::Failed));
+    execution_ids.extend(failed.filter_map(|o| o.older));
     execution_ids.sort_unstable();
     execution_ids.dedup();
     let mut executions = lock(conn, &execution_ids).await?;
     let mut legs = leg_rows(conn, &leg_ids).await?;
+    let retired: Vec<i64> = reports
+        .iter()
+        .filter(|r| r.what == Report::Retired)
+        .map(|r| r.leg_id)
+        .collect();
+    let giving_up = supersede::giving_up(conn, &retired).await?;
+    let mut coming_back: HashSet<i64> = giving_up.iter().filter(|g| g.back).map(|g| g.leg).collect();
     set_errors(conn, reports).await?;
     let mut records = Vec::new();
     let mut moves = Moves::default();
@@ -507,12 +521,15 @@ pub(crate) async fn apply_reports(
         let Some(leg) = legs.iter_mut().find(|l| l.id == report.leg_id) else {
             continue;
         };
-        let before = leg.state;
+        let (before, went) = (leg.state, execution.saga.direction);
+        let comes_back = before == LegState::Retiring && coming_back.contains(&leg.id);
         let heard = execution
             .saga
             .report_of_replacement(leg.position, leg.state, report.what, leg.outgoing);
         let detail = match heard {
-            Ok(effects) => {
+            Ok(mut effects) => {
+                // It is off for a moment only: nothing comes to rest by that.
+                effects.retain(|e| !comes_back || !matches!(e, Effect::Settle(_)));
                 moves
                     .note(conn, compose, (place, execution), Some(leg), &effects)
                     .await?;
@@ -520,6 +537,10 @@ pub(crate) async fn apply_reports(
             }
             Err(illegal) => serde_json::json!({ "refused": illegal.to_string() }),
         };
+        if leg.state == LegState::Retired && comes_back {
+            supersede::come_back(conn, compose, &mut moves, (place, execution), leg).await?;
+        }
+        let turned = went == Direction::Forward && execution.saga.direction == Direction::Back;
         let (leg, swept, tenant_id, plan_version) = (
             leg.clone(),
             execution.id,
@@ -533,6 +554,13 @@ pub(crate) async fn apply_reports(
             && let Some(older) = executions.get_mut(place)
         {
             supersede::give_back(conn, compose, &mut moves, (place, older), (leg.id, from)).await?;
+        }
+        if turned
+            && let Some(place) = executions.iter().position(|e| Some(e.id) == owner.older)
+            && let Some(older) = executions.get_mut(place)
+        {
+            supersede::bring_back(conn, compose, &mut moves, (place, older), swept).await?;
+            coming_back.extend(giving_up.iter().filter(|g| g.newer == swept).map(|g| g.leg));
         }
         if moves.swept_something() {
             // Other legs of the execution have moved too, perhaps some that report in this very batch.

@@ -5,12 +5,12 @@
 
 use super::amend::{Came, Existing, Joining, existing, insert, key_of, unchangeable};
 use super::gate::GateJob;
-use super::moves::{self, Compose, ExecutionRow, Moves};
+use super::moves::{self, Compose, ExecutionRow, LegRow, Moves};
 use super::replace::{self, Fixed, Note, There};
 use super::withdraw::{self, Queued};
-use super::{Conn, StoreError, refused, to_json, touchpoints};
+use super::{Conn, StoreError, lineage, refused, to_json, touchpoints};
 use crate::domain::diff::FieldChange;
-use crate::domain::saga::{Amendment, CommandKind, Direction, Joins, LegState, Old, Saga};
+use crate::domain::saga::{Amendment, CommandKind, Joins, LegState, Old, Saga};
 use crate::domain::spec::LegSpec;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -24,11 +24,7 @@ pub(crate) async fn supersede(
     (legs, queued): (&[(LegSpec, u8)], &[Queued]),
 ) -> Result<Came, StoreError> {
     let mut executions = moves::lock(conn, &[older_id]).await?;
-    executions.retain(|e| e.saga.direction == Direction::Forward);
     let mut old = existing(conn, older_id).await?;
-    if executions.is_empty() {
-        old.clear(); // rolled back, or never launched: there is nothing to take over
-    }
     let made = manifests(conn, &old).await?;
     let unchangeable = unchangeable(&old, legs, fixed);
     let there = replace::there(conn, &unchangeable.keys().copied().collect::<Vec<_>>()).await?;
@@ -41,8 +37,7 @@ pub(crate) async fn supersede(
         .iter()
         .filter_map(|i| old.get(*i).map(|leg| leg.row.id))
         .collect();
-    // What is being switched off and not taken over goes on being switched off. So does what an older version that was rolled
-    // back undoes: none of its legs is among the old ones.
+    // What is being switched off and not taken over goes on being switched off.
     let old_legs: HashSet<i64> = old.iter().map(|leg| leg.row.id).collect();
     let goes = |leg, kind| kind != CommandKind::Retire || taken_legs.contains(&leg);
     let theirs: Vec<Queued> = queued
@@ -261,6 +256,48 @@ async fn give_up(
     Ok(())
 }
 
+/// A version that nobody had told to be an older one of `newer_id` still holds campaigns: they are switched off and kept, as what a
+/// newer plan no longer has, and come back when that one is rolled back. Its commands and both executions are locked.
+pub(crate) async fn leave(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    (older_id, newer_id): (i64, i64),
+    queued: &[Queued],
+) -> Result<Came, StoreError> {
+    let mut executions = moves::lock(conn, &[older_id]).await?;
+    let mut old = existing(conn, older_id).await?;
+    let ids: HashSet<i64> = old.iter().map(|leg| leg.row.id).collect();
+    let goes = |leg, kind| ids.contains(&leg) && kind != CommandKind::Retire;
+    let theirs: Vec<Queued> = queued
+        .iter()
+        .filter(|q| goes(q.leg_id, q.kind))
+        .copied()
+        .collect();
+    let busy = theirs.iter().filter(|q| q.held).count();
+    let sent = withdraw::forestall(conn, &[older_id], goes).await?;
+    if busy + sent.missed.len() > 0 {
+        return Ok(Came::Busy {
+            legs: busy + sent.missed.len(),
+        });
+    }
+    withdraw::withdraw(conn, &theirs).await?;
+    if let Some(older) = executions.first_mut() {
+        give_up(conn, compose, older, (&mut old, &HashSet::new()), newer_id).await?;
+    }
+    lineage::supersede(conn, &[older_id], newer_id).await?;
+    let newer: String = sqlx::query_scalar(
+        "-- amend.line
+         UPDATE execution SET supersedes = coalesce(supersedes, $2) WHERE id = $1 RETURNING plan_version",
+    )
+    .bind(newer_id)
+    .bind(older_id)
+    .fetch_one(&mut *conn)
+    .await
+    .map_err(refused("amend.line"))?;
+    touchpoints::superseded(conn, compose, older_id, &newer).await?;
+    Ok(Came::Overtaken)
+}
+
 /// A leg of a newer version was undone, off and kept: its campaign goes back to the older version's leg, if that still
 /// wants it. The older execution is locked.
 pub(crate) async fn give_back(
@@ -307,6 +344,8 @@ pub(crate) async fn bring_back(
     (place, older): (usize, &mut ExecutionRow),
     newer_id: i64,
 ) -> Result<(), StoreError> {
+    // Those that are still being switched off come back when they are (`giving_up`).
+    moves.write_legs(conn).await?;
     let ids: Vec<i64> = sqlx::query_scalar(
         "-- amend.retired
          SELECT id FROM leg WHERE execution_id = $1 AND gave_up_for = $2 AND state = 'retired' AND was_on
@@ -327,6 +366,50 @@ pub(crate) async fn bring_back(
     moves.write_legs(conn).await?;
     let effects = older.saga.amended();
     moves.note(conn, compose, (place, older), None, &effects).await
+}
+
+/// A leg that was on and that a newer version does not have.
+pub(crate) struct GivingUp {
+    pub(crate) leg: i64,
+    pub(crate) newer: i64,
+    /// The newer version goes back meanwhile: the leg comes back as soon as it is off.
+    pub(crate) back: bool,
+}
+
+/// Which of these legs are such.
+pub(crate) async fn giving_up(conn: &mut Conn, legs: &[i64]) -> Result<Vec<GivingUp>, StoreError> {
+    if legs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(i64, i64, bool)> = sqlx::query_as(
+        "-- amend.giving_up
+         SELECT l.id, n.id, n.saga ->> 'direction' = 'back' FROM leg l JOIN execution n ON n.id = l.gave_up_for
+         WHERE l.id = ANY($1) AND l.was_on AND l.replaced_by IS NULL AND n.saga IS NOT NULL",
+    )
+    .bind(legs)
+    .fetch_all(conn)
+    .await
+    .map_err(refused("amend.giving_up"))?;
+    Ok(rows
+        .into_iter()
+        .map(|(leg, newer, back)| GivingUp { leg, newer, back })
+        .collect())
+}
+
+/// One of them is off. Its execution is locked.
+pub(crate) async fn come_back(
+    conn: &mut Conn,
+    compose: &dyn Compose,
+    moves: &mut Moves,
+    (place, older): (usize, &mut ExecutionRow),
+    leg: &mut LegRow,
+) -> Result<(), StoreError> {
+    if let Ok(effects) = older.saga.take_back(leg.position, leg.state, true) {
+        moves
+            .note(conn, compose, (place, older), Some(leg), &effects)
+            .await?;
+    }
+    Ok(())
 }
 
 /// A leg's campaign can be taken over.
@@ -424,21 +507,8 @@ async fn new_execution(
         .execute(&mut *conn)
         .await
         .map_err(refused("amend.supersedes"))?;
-    // An older version that never launched never will; an amendment of it that waits is dropped.
-    sqlx::query(
-        "-- amend.superseded
-         UPDATE execution SET superseded_by = $2, gate_token = gate_token + 1, gate_lease = NULL,
-                gate = CASE WHEN saga IS NULL THEN 'cancelled' ELSE 'open' END,
-                payload = coalesce(applied_payload, payload), payload_hash = coalesce(applied_hash, payload_hash),
-                approved_at = coalesce(applied_approved_at, approved_at),
-                approved_by = coalesce(applied_approved_by, approved_by)
-         WHERE id = $1",
-    )
-    .bind(older_id)
-    .bind(job.execution_id)
-    .execute(&mut *conn)
-    .await
-    .map_err(refused("amend.superseded"))?;
+    // An amendment of it that waits is dropped.
+    lineage::supersede(conn, &[older_id], job.execution_id).await?;
     let mut rows = moves::lock(conn, &[job.execution_id]).await?;
     rows.pop().ok_or_else(|| StoreError::BadRow {
         table: "execution",

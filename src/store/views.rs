@@ -5,10 +5,14 @@
 use super::clocks::Waited;
 use super::moves::{Compose, LegFact, leg_facts};
 use super::moves::{LegReport, apply_reports, manifest_of};
-use super::{Store, StoreError, audit, commit, parse_json, parse_text, refused, review, touchpoints};
+use super::{
+    Store, StoreError, audit, commit, lineage, parse_json, parse_text, refused, review, touchpoints,
+};
 use crate::domain::clock::Step;
 use crate::domain::error::LegError;
+use crate::domain::lineage::{Going, Turn, Version, place};
 use crate::domain::manifest::Manifest;
+use crate::domain::plan::Plan;
 use crate::domain::saga::{Direction, Saga};
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::Tenant;
@@ -210,6 +214,19 @@ pub struct InForce {
     pub fenced: Option<&'static str>,
 }
 
+/// What a version that is not launched finds among the versions of its plan.
+#[derive(Debug, Clone)]
+pub enum Before {
+    /// Nobody has campaigns that it would take over.
+    Nothing,
+    /// It takes over from this version, which may not be the one that it names.
+    Holder(String),
+    /// It waits until this version, which is being undone, has given back what it took over.
+    Waits(String),
+    /// It is never launched: this newer version of its line is.
+    Overtaken(String),
+}
+
 /// A leg that it is time to look at.
 #[derive(Debug, Clone)]
 pub struct Watched {
@@ -270,7 +287,8 @@ impl Store {
     pub async fn in_force(&self, tenant: &str, plan_version: &str) -> Result<Option<InForce>, StoreError> {
         let row = sqlx::query(
             "-- views.in_force
-             SELECT id, plan_version, applied_payload, applied_approved_at, saga, superseded_by IS NOT NULL AS superseded
+             SELECT id, plan_version, applied_payload, applied_approved_at, saga, is_superseded(superseded_by) AS superseded,
+                    supersedes IS NOT NULL AS took_over
              FROM execution WHERE tenant_id = $1 AND plan_version = $2 AND saga IS NOT NULL AND applied_payload IS NOT NULL",
         )
         .bind(tenant)
@@ -285,6 +303,8 @@ impl Store {
             Some("a newer plan version has taken its campaigns over")
         } else if saga.direction == Direction::Back && !saga.may_start_anew() {
             Some("it was rolled back")
+        } else if saga.direction == Direction::Back && row.get("took_over") {
+            Some("it failed, and what it had taken over went back to the version before")
         } else {
             None
         };
@@ -295,6 +315,33 @@ impl Store {
             approved_at: row.get("applied_approved_at"),
             fenced,
         }))
+    }
+
+    /// What a version that was never launched would find when its gate opens now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn before(&self, plan: &Plan) -> Result<Before, StoreError> {
+        let (tenant, plan_id) = (plan.tenant_id.as_str(), plan.plan_id.as_str());
+        let versions = lineage::versions(&mut *self.connection().await?, tenant, plan_id).await?;
+        let own = Version {
+            id: -1,
+            name: plan.plan_version.to_string(),
+            supersedes: plan.supersedes.as_ref().map(ToString::to_string),
+            going: Going::NotLaunched,
+            superseded_by: None,
+            approved_at: plan.approved_at,
+        };
+        let name = |id: i64| {
+            let version = versions.iter().find(|v| v.id == id);
+            version.map(|v| v.name.clone()).unwrap_or_default()
+        };
+        Ok(match place(&versions, &own).turn {
+            Turn::First => Before::Nothing,
+            Turn::After(id) => Before::Holder(name(id)),
+            Turn::Waits(id) => Before::Waits(name(id)),
+            Turn::Overtaken { by, .. } => Before::Overtaken(name(by)),
+        })
     }
 
     /// The legs of an execution, in the plan's order.

@@ -74,7 +74,7 @@ pub(crate) struct Forestalled {
 }
 
 /// Commands that are between the outbox and the table that workers lease from: their rows are put there as done, so that they
-/// are nobody's when they come. The executions are locked.
+/// are nobody's when they come. The executions are locked, and nothing was withdrawn yet.
 ///
 /// Without this, one that comes between the locking of the commands and the caller's commit would be driven beside what the
 /// caller decided.
@@ -108,22 +108,29 @@ pub(crate) async fn forestall(
     if ids.is_empty() {
         return Ok(Forestalled::default());
     }
-    let done: HashSet<i64> = sqlx::query_scalar(
+    sqlx::query(
         "-- withdraw.forestall
          INSERT INTO command (id, leg_id, platform, account_key, kind, state, report, done_at)
          SELECT n.id, l.id, l.platform, l.tenant_id, n.kind, 'done', 'withdrawn', clock_timestamp()
          FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS n (id, leg_id, kind) JOIN leg l ON l.id = n.leg_id
-         ON CONFLICT (id) DO NOTHING RETURNING leg_id",
+         ON CONFLICT (id) DO NOTHING",
     )
-    .bind(ids)
+    .bind(&ids)
     .bind(&legs)
     .bind(kinds)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("withdraw.forestall"))?;
+    let come: HashSet<i64> = sqlx::query_scalar(
+        "-- withdraw.come\nSELECT leg_id FROM command WHERE id = ANY($1) AND state = 'queued'",
+    )
+    .bind(ids)
     .fetch_all(conn)
     .await
-    .map_err(refused("withdraw.forestall"))?
+    .map_err(refused("withdraw.come"))?
     .into_iter()
     .collect();
-    let (legs, missed) = legs.into_iter().partition(|leg| done.contains(leg));
+    let (missed, legs) = legs.into_iter().partition(|leg| come.contains(leg));
     Ok(Forestalled { legs, missed })
 }
 

@@ -24,7 +24,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
         .unwrap_or(otherwise)
 }
 
-async fn order(app: &App, plan: &Value, action: &str) {
+pub async fn order(app: &App, plan: &Value, action: &str) {
     let control = json!({ "tenant_id": plan["tenant_id"], "plan_id": plan["plan_id"],
         "plan_version": plan["plan_version"], "action": action, "by": "ops", "at": plans::stamp(Duration::zero()),
         "reason": "a test" });
@@ -33,7 +33,7 @@ async fn order(app: &App, plan: &Value, action: &str) {
 }
 
 /// Ids of the campaigns that are on, by platform.
-async fn on(app: &App) -> BTreeSet<(String, String)> {
+pub async fn on(app: &App) -> BTreeSet<(String, String)> {
     let mut on = BTreeSet::new();
     for platform in platform::all() {
         for object in app.objects(platform.name()).await {
@@ -362,6 +362,9 @@ async fn what_a_rolled_back_version_undoes_is_undone_when_the_next_one_opens() {
     new["supersedes"] = old["plan_version"].clone();
     app.publish(&new).await;
     app.wiring.gatekeeper().step().await.expect("the gate is asked");
+    app.settle_and_warp(5).await;
+    // It waited for the undo; its gate is asked again.
+    app.warp().await;
     app.settle_and_warp(5).await;
     let of_old = app.legs(&old).await;
     assert!(of_old.values().all(|state| state == "undone"), "{of_old:?}");

@@ -19,6 +19,7 @@ mod golden;
 mod hostile;
 mod isolation;
 mod kill;
+mod lineage;
 mod metrics;
 mod migrations;
 mod never_twice;

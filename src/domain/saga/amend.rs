@@ -175,14 +175,21 @@ impl Saga {
             .ok_or(fenced)
     }
 
-    /// The newer version gives a campaign back, off: it is made as this version has it, and switched on again if it was on.
+    /// The newer version gives a campaign back, off: it is made as this version has it, and switched on again if it was on. Was this
+    /// version rolled back meanwhile, it is undone, and goes on to the one before.
     ///
     /// # Errors
-    /// [`Fenced`]: it was not taken over, or this version was rolled back meanwhile.
+    /// [`Fenced`]: it was not taken over.
     pub fn take_back(&mut self, position: u8, state: LegState, was_on: bool) -> Result<Vec<Effect>, Fenced> {
         let fenced = Fenced { state };
-        if state != LegState::Superseded && state != LegState::Retired || self.direction == Direction::Back {
-            return Err(fenced);
+        match (state, self.direction) {
+            (LegState::Superseded, Direction::Back) => {
+                return self
+                    .move_leg(position, state, LegState::Undoing, Some(CommandKind::Undo))
+                    .ok_or(fenced);
+            }
+            (LegState::Superseded | LegState::Retired, Direction::Forward) => {}
+            (_, _) => return Err(fenced),
         }
         self.settled = None;
         if was_on {

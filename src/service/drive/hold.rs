@@ -210,7 +210,7 @@ impl Drive {
                 backoff::delay(self.job.attempts, None),
                 format!("{}; {}", error.message, error.remedy),
             ),
-            halt => halt,
+            halt @ (Halt::With(_) | Halt::NotOurs(_)) => halt,
         }
     }
 }

@@ -40,10 +40,14 @@ pub(super) enum Mistake {
     BothStayOn,
     /// A command on its way is not taken back with those that have come.
     NotForestalled,
+    /// A version that is taken over from is looked for by its name alone.
+    OnlyTheNamedOne,
+    /// What was still being switched off for a newer version stays off when that is rolled back.
+    StaysOff,
 }
 
 impl Mistake {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::SkipIntent,
         Self::BlindLookUp,
         Self::NoSettleTime,
@@ -62,5 +66,33 @@ impl Mistake {
         Self::RemoveBeforePauses,
         Self::BothStayOn,
         Self::NotForestalled,
+        Self::OnlyTheNamedOne,
+        Self::StaysOff,
     ];
+
+    /// The seed from which on it is looked for: what shows rarely is not waited for from the first on.
+    pub(super) fn shows_from(self) -> u64 {
+        match self {
+            Self::WithdrawHeld => 600,
+            Self::StaysOff => 700,
+            Self::RemoveBeforePauses => 300,
+            Self::BothStayOn => 140,
+            Self::NotTold => 115,
+            Self::NoFence => 90,
+            Self::SkipIntent
+            | Self::BlindLookUp
+            | Self::NoSettleTime
+            | Self::NoBarrier
+            | Self::OlderWins
+            | Self::ForgetEvent
+            | Self::SwapEvents
+            | Self::ReviveRolledBack
+            | Self::PauseLetsThrough
+            | Self::UnpauseForgets
+            | Self::GiveBackBlind
+            | Self::DropReport
+            | Self::NotForestalled
+            | Self::OnlyTheNamedOne => 1,
+        }
+    }
 }

@@ -178,6 +178,7 @@ impl Platform for SimPlatform {
                 account: session.account.account_id.clone(),
                 mutation: mutation.clone(),
                 until,
+                seen_within: super::store::millis(self.inner.traits().settle) * 7 / 5,
                 came: None,
                 reply: Some(reply),
             });

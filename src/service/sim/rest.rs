@@ -3,13 +3,16 @@
 //!
 //! Must not help: it does what the service's loops do, in the order in which things fall due.
 
-use super::store::{Gate, Leg};
-use super::town::{Kind, Step, Town, Worker};
+use super::step::{Kind, Step};
+use super::store::{Execution, Gate, Leg};
+use super::town::Town;
+use super::worker::Worker;
 use super::world::{Object, World, locked};
 use crate::domain::manifest::{ObjectState, Serving};
 use crate::domain::saga::{Direction, LegState};
 use crate::platform;
 use crate::store::control::Verb;
+use std::collections::BTreeSet;
 
 /// So many rounds are enough for anything.
 const ROUNDS: usize = 600;
@@ -23,7 +26,7 @@ impl Town<'_> {
         locked(&self.world).calm = true;
         if self.model.paused {
             self.tell(|_| "calm; paused".to_owned());
-            self.come_to_rest(60)?;
+            self.come_to_rest(ROUNDS)?;
             // Where the platform refused to switch it off a person was told, who has a verb for it.
             let stuck = |root| {
                 let mut theirs = self.model.legs.values().filter(|l| l.root == root);
@@ -69,23 +72,43 @@ impl Town<'_> {
         self.agree()
     }
 
-    /// The newest first: what it had taken over comes back, and goes with the next.
+    /// Those that nobody has taken over from first: what they had taken over comes back, and goes with the next.
     fn roll_all_back(&mut self) -> Result<(), String> {
-        let mut ids = self.ids();
-        ids.reverse();
-        for id in ids {
+        for id in self.waiting() {
+            self.model.control(id, Verb::Cancel);
+        }
+        let next = |town: &Self| {
+            let forward = |id: &i64| {
+                let execution = &town.model.executions[id];
+                execution.launched && execution.row.saga.direction == Direction::Forward
+            };
+            town.ids()
+                .into_iter()
+                .rev()
+                .find(|id| forward(id) && !town.model.is_superseded(*id))
+        };
+        for execution in self.model.executions.values() {
+            if execution.launched && execution.row.saga.direction == Direction::Back {
+                self.came_back(execution.row.id)?;
+            }
+        }
+        while let Some(id) = next(self) {
             self.tell(|_| format!("calm: roll back {id}"));
             self.model.control(id, Verb::Rollback);
             self.rests("rolled back")?;
             self.agree()?;
-            let launched = self.model.executions.get(&id).is_some_and(|e| e.launched);
-            for leg in self.model.legs.values().filter(|l| l.execution == id && launched) {
-                if !matches!(leg.row.state, LegState::Undone | LegState::Superseded) {
-                    return Err(format!(
-                        "rolled back, and leg {} is {:?}",
-                        leg.row.id, leg.row.state
-                    ));
-                }
+            self.came_back(id)?;
+        }
+        for leg in self.model.legs.values() {
+            let execution = &self.model.executions[&leg.execution].row;
+            if execution.saga.direction == Direction::Forward {
+                return Err(format!("execution {} cannot be rolled back", execution.id));
+            }
+            if !matches!(leg.row.state, LegState::Undone | LegState::Superseded) {
+                return Err(format!(
+                    "rolled back, and leg {} is {:?}",
+                    leg.row.id, leg.row.state
+                ));
             }
         }
         let world = locked(&self.world);
@@ -259,7 +282,8 @@ impl Town<'_> {
                         })
                     })
                 });
-            if !known && !(made_twice(&world, object) && object.serving != Serving::Active) {
+            let off_and_twice = object.serving != Serving::Active && made_twice(&world, object);
+            if !(known || off_and_twice) {
                 return Err(format!(
                     "{} {} (root {}) is in no manifest",
                     object.kind, object.id, object.root
@@ -269,33 +293,74 @@ impl Town<'_> {
         Ok(())
     }
 
-    /// Of a version and the one that it supersedes, only one has a campaign on for the same key.
+    /// Of a version and those before it, however many lie between, only one has a campaign on for the same key.
     fn one_version_is_on(&self) -> Result<(), String> {
         let on = |execution: i64| {
             let theirs = self.model.legs.values().filter(move |l| l.execution == execution);
             theirs.filter(|l| matches!(l.row.state, LegState::Live | LegState::Scheduled))
         };
         for newer in self.model.executions.values() {
-            let Some(version) = &newer.payload.plan.supersedes else {
-                continue;
-            };
-            let older = self
-                .model
-                .executions
-                .values()
-                .find(|e| e.row.plan_version == version.as_str());
-            let Some(older) = older else { continue };
-            for leg in on(newer.row.id) {
-                let key = |l: &&Leg| {
-                    l.row.platform == leg.row.platform
-                        && l.row.logical_campaign_key == leg.row.logical_campaign_key
-                };
-                if let Some(twin) = on(older.row.id).find(key) {
-                    return Err(format!(
-                        "legs {} and {} of two versions are both on",
-                        leg.row.id, twin.row.id
-                    ));
+            for older in self.before(newer) {
+                for leg in on(newer.row.id) {
+                    let key = |l: &&Leg| {
+                        l.row.platform == leg.row.platform
+                            && l.row.logical_campaign_key == leg.row.logical_campaign_key
+                    };
+                    if let Some(twin) = on(older).find(key) {
+                        return Err(format!(
+                            "legs {} and {} of two versions are both on",
+                            leg.row.id, twin.row.id
+                        ));
+                    }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// The versions before this one that were heard of. What a person had cancelled before its gate was asked never told anybody what
+    /// it supersedes.
+    fn before(&self, newer: &Execution) -> BTreeSet<i64> {
+        let mut found = BTreeSet::new();
+        let named = |e: &Execution| {
+            let applied = e.applied.as_ref().map_or(&e.payload, |(payload, _)| payload);
+            let name = applied.plan.supersedes.as_ref()?.to_string();
+            let heard = |e: &&Execution| e.launched || e.superseded_by.is_some();
+            let mut known = self.model.executions.values().filter(heard);
+            known.find(|e| e.row.plan_version == name)
+        };
+        let mut next = named(newer);
+        while let Some(older) = next.filter(|e| found.insert(e.row.id)) {
+            next = named(older);
+        }
+        found
+    }
+
+    /// What a version that was rolled back had switched off in the one before is on again there.
+    fn came_back(&self, newer: i64) -> Result<(), String> {
+        for leg in self.model.legs.values().filter(|l| l.comes_back_from(newer)) {
+            let execution = &self.model.executions[&leg.execution];
+            let forward = execution.row.saga.direction == Direction::Forward;
+            // An amendment that came later may no longer have it.
+            let planned = execution.applied.as_ref().is_some_and(|(payload, _)| {
+                let key = &leg.spec.key.logical_campaign_key;
+                payload
+                    .plan
+                    .campaigns
+                    .iter()
+                    .any(|c| c.logical_campaign_key == *key)
+            });
+            if forward
+                && planned
+                && !matches!(
+                    leg.row.state,
+                    LegState::Live | LegState::Scheduled | LegState::Superseded
+                )
+            {
+                return Err(format!(
+                    "leg {} was on before a version that was rolled back, and is {:?}",
+                    leg.row.id, leg.row.state
+                ));
             }
         }
         Ok(())

@@ -9,12 +9,11 @@ use crate::domain::error::LegError;
 use crate::domain::hold::Hold;
 use crate::domain::manifest::Manifest;
 use crate::domain::plan::Plan;
-use crate::domain::saga::{CommandKind, Effect, LegState, Outcome, Report, Saga};
+use crate::domain::saga::{CommandKind, LegState, Outcome, Report};
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::Tenant;
-use crate::service::compose::Composer;
 use crate::store::commands::{Accepted, Job, Waiting};
-use crate::store::moves::{self, CommandFact, Compose, ExecutionRow, LegFact, LegRow};
+use crate::store::moves::{self, ExecutionRow, LegRow};
 use crate::store::outbox::Message;
 use crate::store::progress::{Ended, Save, Saved, Then, Wait};
 use chrono::DateTime;
@@ -76,6 +75,13 @@ pub(super) struct Leg {
     pub replaced_by: Option<i64>,
     /// The first leg of those that took the campaign over from each other.
     pub root: i64,
+}
+
+impl Leg {
+    /// It was on, and a newer version did not have it.
+    pub(super) fn comes_back_from(&self, newer: i64) -> bool {
+        self.gave_up_for == Some(newer) && self.was_on && self.replaced_by.is_none()
+    }
 }
 
 /// A row of `execution_manifest`.
@@ -424,7 +430,7 @@ impl Model {
     }
 
     /// `progress.hold`: the lease is renewed, given back or done with; whether the command was taken back.
-    fn follow(&mut self, save: &Save, lease: i64, again_in: i64) -> bool {
+    pub(super) fn follow(&mut self, save: &Save, lease: i64, again_in: i64) -> bool {
         let now = self.now;
         let Some(command) = self.commands.get_mut(&save.command_id) else {
             return false;
@@ -448,7 +454,7 @@ impl Model {
         command.withdraw
     }
 
-    fn end_intents(&mut self, save: &Save, kept: bool) {
+    pub(super) fn end_intents(&mut self, save: &Save, kept: bool) {
         for (id, ended) in save.ended.iter().filter(|(_, e)| kept || *e != Ended::Done) {
             let open = *ended == Ended::Unknown;
             for intent in self.intents.iter_mut().filter(|i| i.id == *id) {
@@ -458,7 +464,7 @@ impl Model {
     }
 
     /// `progress.manifests`.
-    fn keep_manifest(&mut self, save: &Save) {
+    pub(super) fn keep_manifest(&mut self, save: &Save) {
         let Some(new) = &save.manifest else { return };
         let mut manifest = new.manifest.clone();
         if manifest.tracking_mode.is_none() {
@@ -478,7 +484,7 @@ impl Model {
     // ---- a rollback's two halves -----------------------------------------------------------------------------------
 
     /// `pauses::may_be_on`.
-    fn may_be_on_yet(&self, leg: &Leg) -> bool {
+    pub(super) fn may_be_on_yet(&self, leg: &Leg) -> bool {
         let off = |c: &Command| c.leg == leg.row.id && c.kind == CommandKind::Undo && c.queued && c.off;
         match leg.row.state {
             LegState::Activating | LegState::Amending | LegState::Retiring => true,
@@ -520,7 +526,7 @@ impl Model {
     }
 
     /// `progress::go_on` and `pauses.go_on`.
-    fn go_on_if_all_are_off(&mut self, save: &Save) {
+    pub(super) fn go_on_if_all_are_off(&mut self, save: &Save) {
         let is_off = match &save.then {
             Then::GiveBack { wait, .. } => *wait == Some(Wait::Pauses),
             Then::Finish { report, .. } => matches!(report, Report::Undone | Report::UndoFailed),
@@ -544,224 +550,5 @@ impl Model {
                 command.not_before = command.not_before.min(now);
             }
         }
-    }
-
-    // ---- the saga's moves ------------------------------------------------------------------------------------------
-
-    /// `moves::apply_reports` of one report.
-    pub(super) fn report(&mut self, leg_id: i64, what: Report, error: Option<LegError>) {
-        if self.is(Mistake::DropReport) && what == Report::Undone {
-            return;
-        }
-        let Some(leg) = self.legs.get_mut(&leg_id) else {
-            return;
-        };
-        if error.is_some() {
-            leg.error = error;
-        }
-        let (before, position, from, execution) =
-            (leg.row.state, leg.row.position, leg.adopted_from, leg.execution);
-        self.visited.reports.insert((before, what.as_str()));
-        let outgoing = self.outgoing(leg_id);
-        let mut due = Vec::new();
-        let Some(effects) = self.executions.get_mut(&execution).and_then(|e| {
-            e.row
-                .saga
-                .report_of_replacement(position, before, what, outgoing)
-                .ok()
-        }) else {
-            return;
-        };
-        self.note(execution, Some(leg_id), &effects, &mut due);
-        let undone = self
-            .legs
-            .get(&leg_id)
-            .is_some_and(|l| l.row.state == LegState::Undone);
-        if undone
-            && before != LegState::Undone
-            && let Some(from) = from
-        {
-            self.give_back(leg_id, from, &mut due);
-        }
-        self.write(due);
-    }
-
-    /// How many outgoing legs it replaces.
-    fn outgoing(&self, leg: i64) -> u32 {
-        let theirs = |l: &&Leg| l.replaced_by == Some(leg) && l.row.state == LegState::Outgoing;
-        u32::try_from(self.legs.values().filter(theirs).count()).unwrap_or(u32::MAX)
-    }
-
-    /// `Moves::note`.
-    pub(super) fn note(&mut self, execution: i64, leg: Option<i64>, effects: &[Effect], due: &mut Vec<Due>) {
-        for effect in effects {
-            match *effect {
-                Effect::Leg(state) => {
-                    if let Some(id) = leg {
-                        self.place(id, state);
-                    }
-                }
-                Effect::Command(kind) => {
-                    if let Some(id) = leg {
-                        due.extend(self.command(execution, id, kind));
-                    }
-                }
-                Effect::Sweep {
-                    position,
-                    from,
-                    to,
-                    command,
-                } => self.sweep(execution, (position, None, from, to), command, due),
-                Effect::Relieve => {
-                    self.visited.hands.insert((LegState::Outgoing, "relieve"));
-                    let (from, to) = (LegState::Outgoing, LegState::Retiring);
-                    if !self.is(Mistake::BothStayOn) {
-                        self.sweep(execution, (None, leg, from, to), Some(CommandKind::Retire), due);
-                    }
-                }
-                Effect::Announce(state) => due.extend(leg.map(|leg| Due::Announce {
-                    execution,
-                    leg,
-                    state,
-                })),
-                Effect::Settle(outcome) => {
-                    if let Some(row) = self.executions.get_mut(&execution).map(|e| &mut e.row) {
-                        row.revision += 1;
-                        due.push(Due::Settle {
-                            execution,
-                            outcome,
-                            revision: row.revision,
-                        });
-                    }
-                }
-            }
-        }
-    }
-
-    fn place(&mut self, id: i64, state: LegState) {
-        let soon = self.now + 600_000;
-        if let Some(leg) = self.legs.get_mut(&id) {
-            leg.row.state = state;
-            leg.watch_at = (state == LegState::Scheduled)
-                .then(|| leg.spec.campaign.schedule.start.timestamp_millis().min(soon));
-        }
-    }
-
-    /// Counts the leg's commands on and composes the next one.
-    pub(super) fn command(&mut self, execution: i64, id: i64, kind: CommandKind) -> Option<Due> {
-        let leg = self.legs.get_mut(&id)?;
-        leg.row.attempt += 1;
-        let fact = CommandFact {
-            command_id: moves::command_id(id, kind, leg.row.attempt),
-            leg_id: id,
-            platform: leg.row.platform.clone(),
-            logical_campaign_key: leg.row.logical_campaign_key.clone(),
-            kind,
-            attempt: leg.row.attempt,
-        };
-        let execution = &self.executions.get(&execution)?.row;
-        Some(Due::Ready(Composer.command(execution, &fact)))
-    }
-
-    fn sweep(
-        &mut self,
-        execution: i64,
-        (position, replaced_by, from, to): (Option<u8>, Option<i64>, LegState, LegState),
-        command: Option<CommandKind>,
-        due: &mut Vec<Due>,
-    ) {
-        let mut swept: Vec<(i32, i64)> = self
-            .legs
-            .values()
-            .filter(|l| l.execution == execution && l.row.state == from)
-            .filter(|l| position.is_none_or(|p| p == l.row.position))
-            .filter(|l| replaced_by.is_none_or(|by| l.replaced_by == Some(by)))
-            .map(|l| (l.ordinal, l.row.id))
-            .collect();
-        swept.sort_unstable();
-        for (_, id) in swept {
-            if let Some(leg) = self.legs.get_mut(&id) {
-                leg.row.state = to;
-                leg.watch_at = None;
-            }
-            if let Some(kind) = command {
-                due.extend(self.command(execution, id, kind));
-            }
-        }
-    }
-
-    /// `moves.leg_facts` of one leg.
-    fn fact(&self, leg: &Leg) -> LegFact {
-        LegFact {
-            spec: leg.spec.clone(),
-            state: leg.row.state,
-            error: leg.error.clone(),
-            manifest: self.made.get(&leg.row.id).map(|m| m.manifest.clone()),
-            attempt: leg.row.attempt,
-            stays: Vec::new(),
-            replaced_by: leg
-                .replaced_by
-                .and_then(|by| self.legs.get(&by))
-                .map(|by| by.row.logical_campaign_key.clone()),
-            replaces: self
-                .legs
-                .values()
-                .filter(|l| l.replaced_by == Some(leg.row.id))
-                .filter_map(|l| {
-                    self.made
-                        .get(&l.row.id)?
-                        .manifest
-                        .campaign_id()
-                        .map(str::to_owned)
-                })
-                .collect(),
-        }
-    }
-
-    /// `Moves::write`: composes what could not be before.
-    pub(super) fn write(&mut self, due: Vec<Due>) {
-        let mut messages = Vec::with_capacity(due.len());
-        for due in due {
-            match due {
-                Due::Ready(message) => messages.push(message),
-                Due::Announce {
-                    execution,
-                    leg,
-                    state,
-                } => {
-                    if let (Some(execution), Some(leg)) =
-                        (self.executions.get(&execution), self.legs.get(&leg))
-                    {
-                        let fact = LegFact {
-                            state,
-                            ..self.fact(leg)
-                        };
-                        messages.push(Composer.announce(&execution.row, &fact));
-                    }
-                }
-                Due::Settle {
-                    execution,
-                    outcome,
-                    revision,
-                } => {
-                    if let Some(e) = self.executions.get(&execution) {
-                        let row = ExecutionRow {
-                            revision,
-                            ..e.row.clone()
-                        };
-                        let mut legs: Vec<&Leg> =
-                            self.legs.values().filter(|l| l.execution == execution).collect();
-                        legs.sort_by_key(|l| (l.ordinal, l.replaced_by, l.row.id));
-                        let facts: Vec<LegFact> = legs.into_iter().map(|l| self.fact(l)).collect();
-                        messages.extend(Composer.settle(&row, outcome, &facts));
-                    }
-                }
-            }
-        }
-        self.put(messages);
-    }
-
-    pub(super) fn saga(&mut self, execution: i64) -> Option<&mut Saga> {
-        self.executions.get_mut(&execution).map(|e| &mut e.row.saga)
     }
 }

@@ -7,13 +7,15 @@ use super::ground::{Ground, Hands};
 use super::mistake::Mistake;
 use super::platform::{SimPlatform, read};
 use super::rng::Luck;
+use super::step::{Kind, Step};
 use super::store::{Gate, Model, Payload, millis};
 use super::watch::Watch;
+use super::worker::{Glance, Worker, ended, told};
 use super::world::{Climate, Shared, World, locked};
 use crate::domain::manifest::Serving;
 use crate::domain::saga::{LegState, Report};
 use crate::platform::{self, CallError, Eligibility, Op, Session};
-use crate::service::committer::{Ask, Committer, NotSaved, Onward};
+use crate::service::committer::{Committer, NotSaved, Onward};
 use crate::service::drive::{Drive, MARGIN, Tools, Undoes};
 use crate::store::StoreError;
 use crate::store::commands::Accepted;
@@ -21,144 +23,11 @@ use crate::store::control::Verb;
 use crate::store::outbox::Body;
 use crate::store::progress::{Saved, Then};
 use crate::wire::command::LaunchCommand;
-use async_trait::async_trait;
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::mpsc;
-
-/// What can happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    /// The planner's next message.
-    Publish,
-    /// One of the planner's messages, early, late or again.
-    Replay,
-    AskGate,
-    OpenGate,
-    Approve,
-    Reject,
-    /// The outbox's next messages become Kafka's.
-    Relay,
-    Accept,
-    /// A command that came already comes again.
-    AcceptAgain,
-    Lease,
-    Commit,
-    /// It is written, and whoever waits for it does not hear so.
-    CommitUnheard,
-    /// The database is away.
-    CommitFails,
-    /// A request is carried out and its answer comes back.
-    Answer,
-    /// A request is carried out; its answer is still on the way.
-    Arrive,
-    LoseRequest,
-    LoseAnswer,
-    /// A request is carried out twice on its way, and its answers are lost.
-    Doubled,
-    Crash,
-    /// A little later.
-    Tick,
-    /// Later than any lease or settle time.
-    Later,
-    /// The clock looks at flights that begin.
-    Begin,
-    RollBack,
-    Retry,
-    Resume,
-    Cancel,
-    Pause,
-    Unpause,
-}
-
-impl Kind {
-    /// Each with its weight.
-    pub(super) const ALL: [(Self, u64); 28] = [
-        (Self::Publish, 30),
-        (Self::Replay, 12),
-        (Self::AskGate, 60),
-        (Self::OpenGate, 60),
-        (Self::Approve, 12),
-        (Self::Reject, 1),
-        (Self::Relay, 120),
-        (Self::Accept, 160),
-        (Self::AcceptAgain, 10),
-        (Self::Lease, 220),
-        (Self::Commit, 420),
-        (Self::CommitUnheard, 4),
-        (Self::CommitFails, 4),
-        (Self::Answer, 260),
-        (Self::Arrive, 30),
-        (Self::LoseRequest, 12),
-        (Self::LoseAnswer, 16),
-        (Self::Doubled, 3),
-        (Self::Crash, 10),
-        (Self::Tick, 60),
-        (Self::Later, 14),
-        (Self::Begin, 12),
-        (Self::RollBack, 5),
-        (Self::Retry, 6),
-        (Self::Resume, 6),
-        (Self::Cancel, 2),
-        (Self::Pause, 5),
-        (Self::Unpause, 8),
-    ];
-}
-
-/// Something that happens.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
-    pub kind: Kind,
-    /// To which.
-    pub pick: u32,
-    /// With what luck.
-    pub luck: u64,
-}
-
-type Driving = Pin<Box<dyn Future<Output = Result<Then, NotSaved>> + Send>>;
-
-impl Worker {
-    /// It waits for a step to be saved.
-    pub(super) fn asks(&self) -> bool {
-        self.ask.is_some()
-    }
-}
-
-/// A worker at work on one command.
-pub(super) struct Worker {
-    pub number: u64,
-    pub leg: i64,
-    pub what: String,
-    driving: Driving,
-    asks: mpsc::Receiver<Ask>,
-    ask: Option<Ask>,
-    lease: i64,
-}
-
-/// What an undo asks the database, as it is when a worker goes on.
-#[derive(Default)]
-struct Glance(Mutex<BTreeMap<i64, (bool, bool)>>);
-
-impl Glance {
-    fn of(&self, leg: i64) -> (bool, bool) {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&leg).copied().unwrap_or_default()
-    }
-}
-
-#[async_trait]
-impl Undoes for Glance {
-    async fn others_may_be_on(&self, leg_id: i64) -> Result<bool, StoreError> {
-        Ok(self.of(leg_id).0)
-    }
-
-    async fn removal_has_begun(&self, leg_id: i64) -> Result<bool, StoreError> {
-        Ok(self.of(leg_id).1)
-    }
-}
 
 /// All of it.
 pub(super) struct Town<'a> {
@@ -598,12 +467,11 @@ impl<'a> Town<'a> {
     /// What becomes of a call.
     pub(super) fn end_call(&mut self, kind: Kind, number: u64) {
         let mut world = locked(&self.world);
-        let settle = 14_000;
         if kind != Kind::LoseRequest {
-            world.arrive(number, settle);
+            world.arrive(number);
         }
         if kind == Kind::Doubled {
-            world.again(number, settle);
+            world.again(number);
         }
         if kind == Kind::Arrive {
             return;
@@ -744,6 +612,9 @@ impl<'a> Town<'a> {
                 ));
             }
             self.watch.sent(&self.model, leg, &mutation)?;
+            if mutation.op == Op::Remove && !mutation.objects.is_empty() {
+                self.watch.removes(&self.model, &locked(&self.world), leg)?;
+            }
             debug_assert!(
                 mutation.op
                     != Op::Serve {
@@ -761,39 +632,6 @@ impl<'a> Town<'a> {
         }
         self.watch.look(&self.model, &world)
     }
-}
-
-/// Without the delays, which differ from run to run.
-fn ended(result: &Result<Then, NotSaved>) -> String {
-    match result {
-        Ok(Then::GiveBack { .. }) => "given back".to_owned(),
-        Ok(then @ (Then::Continue | Then::Forget | Then::Finish { .. } | Then::Close { .. })) => {
-            format!("{then:?}")
-        }
-        Err(error) => error.to_string(),
-    }
-}
-
-fn told(save: &crate::store::progress::Save) -> String {
-    let then = match &save.then {
-        Then::Continue => "go on".to_owned(),
-        Then::GiveBack { why, .. } => format!("give back ({why})"),
-        Then::Forget => "forget".to_owned(),
-        Then::Finish { report, error } => {
-            format!(
-                "{} {}",
-                report.as_str(),
-                error.as_ref().map_or("", |e| e.code.as_str())
-            )
-        }
-        Then::Close { report } => (*report).to_owned(),
-    };
-    let objects: Vec<String> = save
-        .intents
-        .iter()
-        .map(|(_, r)| format!("{} {}", r["op"]["op"], r["objects"]))
-        .collect();
-    format!("{then} {objects:?}")
 }
 
 pub(super) fn chosen<T>(list: &[T], pick: u32) -> Option<&T> {

@@ -148,6 +148,28 @@ impl Watch {
         Ok(())
     }
 
+    /// A rollback removes nothing while anything of its version is on that could still be switched off.
+    pub(super) fn removes(&self, model: &Model, world: &World, leg: i64) -> Result<(), String> {
+        let Some(undone) = model.legs.get(&leg).filter(|l| l.row.state == LegState::Undoing) else {
+            return Ok(());
+        };
+        let going_off = |l: &&Leg| {
+            l.execution == undone.execution
+                && matches!(
+                    l.row.state,
+                    LegState::Undoing | LegState::Activating | LegState::Amending | LegState::Retiring
+                )
+        };
+        let mut others = model.legs.values().filter(going_off);
+        let on = others.find(|l| world.live().any(|c| c.root == l.root));
+        on.map_or(Ok(()), |on| {
+            Err(format!(
+                "leg {leg} is removed while the campaign of leg {} is on",
+                on.row.id
+            ))
+        })
+    }
+
     /// A step is over.
     pub(super) fn look(&mut self, model: &Model, world: &World) -> Result<(), String> {
         self.paused = match (self.paused, model.paused) {

@@ -73,6 +73,8 @@ pub(super) struct Call {
     pub root: i64,
     pub account: String,
     pub mutation: Mutation,
+    /// What it makes is seen by look-ups within this time, in milliseconds: before the second of them.
+    pub seen_within: i64,
     /// The client gives up then; what has not arrived by then never does.
     pub until: i64,
     pub came: Option<Result<Done, CallError>>,
@@ -142,7 +144,7 @@ impl World {
     }
 
     /// A request arrives and is carried out, or not; the answer waits to be sent back.
-    pub(super) fn arrive(&mut self, number: u64, settle: i64) {
+    pub(super) fn arrive(&mut self, number: u64) {
         let Some(at) = self
             .wire
             .iter()
@@ -150,9 +152,14 @@ impl World {
         else {
             return;
         };
-        let (mutation, root, account) = {
+        let (mutation, root, account, settle) = {
             let call = &self.wire[at];
-            (call.mutation.clone(), call.root, call.account.clone())
+            (
+                call.mutation.clone(),
+                call.root,
+                call.account.clone(),
+                call.seen_within,
+            )
         };
         let trouble = self.climate.trouble;
         let came = if self.chance(trouble / 4) {
@@ -171,7 +178,7 @@ impl World {
     }
 
     /// The same request once more, as an impatient proxy sends it.
-    pub(super) fn again(&mut self, number: u64, settle: i64) {
+    pub(super) fn again(&mut self, number: u64) {
         let Some(call) = self.wire.iter().find(|c| c.number == number) else {
             return;
         };
@@ -179,6 +186,7 @@ impl World {
             return;
         }
         let (mutation, root, account) = (call.mutation.clone(), call.root, call.account.clone());
+        let settle = call.seen_within;
         let _ = self.carry_out(&mutation, root, &account, settle, true);
     }
 

@@ -1,0 +1,147 @@
+//! The versions of one plan on the real database: whoever comes next takes over from who holds the campaigns, in whatever order and
+//! after whatever happened to those between.
+//!
+//! Must not depend on which platform it is: what is on is counted on all of them.
+
+use crate::chaos::{on, order};
+use crate::support::app::App;
+use crate::support::plans;
+use chrono::Duration;
+use serde_json::{Value, json};
+
+fn version(name: &str, supersedes: Option<&str>, age: i64) -> Value {
+    let mut plan = plans::running_plan(name);
+    plan["supersedes"] = json!(supersedes);
+    plan["approved_at"] = json!(plans::stamp(-Duration::minutes(age)));
+    plan
+}
+
+async fn launch(app: &App, plan: &Value) {
+    app.publish(plan).await;
+    app.settle_and_warp(8).await;
+}
+
+async fn all_are(app: &App, plan: &Value, wanted: &[&str]) {
+    let legs = app.legs(plan).await;
+    assert!(!legs.is_empty());
+    assert!(
+        legs.values().all(|state| wanted.contains(&state.as_str())),
+        "{legs:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_was_never_launched_does_not_hide_the_one_before() {
+    let app = App::start().await;
+    let (one, two) = (version("v.1", None, 9), version("v.2", Some("v.1"), 8));
+    launch(&app, &one).await;
+    let before = on(&app).await;
+    app.publish(&two).await;
+    order(&app, &two, "cancel").await;
+    launch(&app, &version("v.3", Some("v.2"), 7)).await;
+    assert_eq!(
+        on(&app).await,
+        before,
+        "others than the campaigns of the first version are on"
+    );
+    all_are(&app, &one, &["superseded"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_rollback_the_next_version_takes_what_came_back() {
+    let app = App::start().await;
+    let (one, two) = (version("v.1", None, 9), version("v.2", Some("v.1"), 8));
+    launch(&app, &one).await;
+    let before = on(&app).await;
+    launch(&app, &two).await;
+    all_are(&app, &one, &["superseded"]).await;
+    order(&app, &two, "rollback").await;
+    app.settle_and_warp(8).await;
+    all_are(&app, &one, &["live", "scheduled"]).await;
+    // It names the version that was rolled back; the next one the version that came back.
+    launch(&app, &version("v.3", Some("v.2"), 7)).await;
+    assert_eq!(on(&app).await, before);
+    all_are(&app, &one, &["superseded"]).await;
+    order(&app, &version("v.3", None, 7), "rollback").await;
+    app.settle_and_warp(8).await;
+    launch(&app, &version("v.4", Some("v.1"), 6)).await;
+    assert_eq!(on(&app).await, before);
+    all_are(&app, &one, &["superseded"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_version_has_is_not_rolled_back_before_it() {
+    let app = App::start().await;
+    let (one, two) = (version("v.1", None, 9), version("v.2", Some("v.1"), 8));
+    launch(&app, &one).await;
+    launch(&app, &two).await;
+    let before = on(&app).await;
+    order(&app, &one, "rollback").await;
+    app.settle_and_warp(8).await;
+    assert_eq!(on(&app).await, before);
+    let said = "SELECT count(*) FROM audit_log WHERE action = 'control.rollback'
+        AND entry::jsonb #>> '{detail,came_to}' LIKE '%roll v.2 back first%'";
+    assert_eq!(app.number(said).await, 1);
+    all_are(&app, &one, &["superseded"]).await;
+    all_are(&app, &two, &["live", "scheduled"]).await;
+}
+
+/// The third was launched before anybody knew that it stands in the first one's line.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_version_between_two_shows_which_of_them_goes_off() {
+    let app = App::start().await;
+    let (one, two, three) = (
+        version("v.1", None, 9),
+        version("v.2", Some("v.1"), 8),
+        version("v.3", Some("v.2"), 7),
+    );
+    launch(&app, &three).await;
+    let newest = on(&app).await;
+    launch(&app, &one).await;
+    assert!(on(&app).await.len() > newest.len());
+    launch(&app, &two).await;
+    assert_eq!(on(&app).await, newest);
+    all_are(&app, &one, &["retired"]).await;
+    assert!(app.legs(&two).await.is_empty());
+    order(&app, &three, "rollback").await;
+    app.settle_and_warp(8).await;
+    all_are(&app, &one, &["live", "scheduled"]).await;
+    assert_eq!(on(&app).await.len(), plans::legs(&one));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_versions_that_supersede_the_same_the_later_approval_holds() {
+    let app = App::start().await;
+    let one = version("v.1", None, 9);
+    launch(&app, &one).await;
+    let campaigns = on(&app).await;
+    let later = version("v.3", Some("v.1"), 6);
+    launch(&app, &later).await;
+    let earlier = version("v.2", Some("v.1"), 8);
+    launch(&app, &earlier).await;
+    assert!(app.legs(&earlier).await.is_empty());
+    all_are(&app, &later, &["live", "scheduled"]).await;
+    let latest = version("v.4", Some("v.1"), 5);
+    launch(&app, &latest).await;
+    all_are(&app, &later, &["superseded"]).await;
+    all_are(&app, &latest, &["live", "scheduled"]).await;
+    assert_eq!(on(&app).await, campaigns);
+}
+
+/// The newer version lacks a campaign, and is rolled back before the older one's is off.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_still_being_switched_off_for_a_version_that_is_rolled_back_comes_back() {
+    let app = App::start().await;
+    let one = version("v.1", None, 9);
+    launch(&app, &one).await;
+    let campaigns = on(&app).await;
+    let mut two = version("v.2", Some("v.1"), 8);
+    two["campaigns"].as_array_mut().expect("campaigns").truncate(1);
+    app.publish(&two).await;
+    app.wiring.gatekeeper().step().await.expect("the gate is asked");
+    app.pump().await;
+    order(&app, &two, "rollback").await;
+    app.settle_and_warp(8).await;
+    all_are(&app, &one, &["live", "scheduled"]).await;
+    assert_eq!(on(&app).await, campaigns);
+}
