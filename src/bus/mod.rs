@@ -40,11 +40,26 @@ pub enum BusError {
         why: String,
     },
     /// Topics that must exist and don't.
-    #[error("topics are missing: {}; create them with `campaign-execution topics --create`", .0.join(", "))]
+    #[error("{}", missing(.0))]
     MissingTopics(Vec<String>),
     /// The broker refused something.
     #[error("Kafka refused: {0}")]
     Refused(String),
+}
+
+/// Which topics are missing: a few by name.
+fn missing(topics: &[String]) -> String {
+    let named = topics
+        .iter()
+        .take(3)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    match topics.len() {
+        1 => format!("the topic {named} is missing"),
+        n @ 2..=3 => format!("{n} topics are missing: {named}"),
+        n => format!("{n} topics are missing: {named} and {} more", n - 3),
+    }
 }
 
 impl BusConfig {

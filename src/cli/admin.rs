@@ -2,7 +2,7 @@
 //!
 //! Must not change anything that was not asked for.
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{Failure, chain};
 use crate::bus::admin;
 use crate::domain::clock;
@@ -19,7 +19,7 @@ pub async fn migrate(wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
     output.json(&json!({ "applied": applied }));
     output.line(match applied {
         0 => "the schema is up to date".to_owned(),
-        n => format!("applied {n} migration(s); the schema is up to date"),
+        n => format!("applied {}; the schema is up to date", count(n, "migration")),
     });
     Ok(0)
 }
@@ -98,7 +98,7 @@ pub async fn doctor(wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
         Ok(()) => Ok("answers, schema up to date".to_owned()),
         Err(error) => {
             let failure = Failure::from(error);
-            Err((failure.code, failure.message))
+            Err((failure.code, failure.both()))
         }
     };
     let database_up = database.is_ok();
@@ -110,7 +110,7 @@ pub async fn doctor(wiring: &Wiring, output: &Output) -> Result<u8, Failure> {
             .map(|()| "answers, every topic is there".to_owned())
             .map_err(|e| {
                 let failure = Failure::from(e);
-                (failure.code, failure.message)
+                (failure.code, failure.both())
             }),
     ));
     lines.push(("credentials".to_owned(), credentials_dir(wiring)));
@@ -198,7 +198,7 @@ fn credentials_dir(wiring: &Wiring) -> Found {
                 .flatten()
                 .filter(|e| e.path().extension().is_some_and(|x| x == "json"))
                 .count();
-            Ok(format!("{} with {files} file(s)", dir.display()))
+            Ok(format!("{} with {}", dir.display(), count(files, "file")))
         }
         Err(error) => Err((
             1,

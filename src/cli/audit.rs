@@ -2,7 +2,7 @@
 //!
 //! Must not hold more of the log in memory than a page.
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{Failure, help};
 use crate::store::audit::{ChainReport, GENESIS, Head, Link, Walk};
 use crate::wiring::Wiring;
@@ -156,10 +156,11 @@ fn told(output: &Output, reports: Vec<ChainReport>) -> Result<u8, Failure> {
     output.table(&["CHAIN", "TENANT", "ENTRIES", "HEAD", "WHAT IS WRONG"], &rows);
     let broken = reports.iter().filter(|r| r.broken.is_some()).count();
     if broken > 0 {
-        return Err(
-            Failure::failed(format!("{broken} chain(s) are broken: the log was tampered with"))
-                .hint("restore it from a backup whose head is known, and find out who had superuser access"),
-        );
+        return Err(Failure::failed(format!(
+            "broken: {}; the log was tampered with",
+            count(broken, "chain")
+        ))
+        .hint("restore it from a backup whose head is known, and find out who had superuser access"));
     }
     Ok(0)
 }

@@ -2,7 +2,7 @@
 //!
 //! Must not publish by itself: a redriven letter goes through the outbox, with its note and its audit entry.
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{Failure, ask, help, user};
 use crate::bus::BusError;
 use crate::bus::scan::{self, Range, Record};
@@ -253,7 +253,10 @@ impl Again {
         }
         if chosen.is_empty() {
             output.json(&json!({ "redriven": [], "left_alone": before.len() }));
-            output.line(format!("nothing to redrive ({} redriven before)", before.len()));
+            output.line(match before.len() {
+                0 => "nothing to redrive".to_owned(),
+                n => format!("nothing to redrive; {n} redriven before, and left alone (--force)"),
+            });
             return Ok(0);
         }
         let rows: Vec<Vec<String>> = chosen
@@ -276,7 +279,10 @@ impl Again {
                 before.len()
             ));
         }
-        ask::confirm(self.yes, &format!("Publish {} message(s) again?", chosen.len()))?;
+        ask::confirm(
+            self.yes,
+            &format!("Publish {} again?", count(chosen.len(), "message")),
+        )?;
         let redrives: Vec<Redrive> = chosen
             .iter()
             .map(|(record, key)| self.redrive(wiring, record, key))
@@ -289,7 +295,8 @@ impl Again {
         let places: Vec<String> = chosen.iter().map(|(record, _)| record.place()).collect();
         output.json(&json!({ "redriven": places, "left_alone": left }));
         output.line(format!(
-            "{done} message(s) are on their way to their topics again"
+            "on their way to their topics again: {}",
+            count(done, "message")
         ));
         Ok(0)
     }

@@ -2,7 +2,7 @@
 //!
 //! Must not change anything, and prints what it can: a platform that does not answer is one line, not the end.
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{Failure, find, mend};
 use crate::platform::Change;
 use crate::service::drift::{Looked, Told};
@@ -46,6 +46,9 @@ impl Drift {
             }
         };
         let (mut differences, mut all) = (0, Vec::new());
+        if executions.is_empty() {
+            output.line("nothing has been launched yet");
+        }
         for execution in &executions {
             if executions.len() > 1 {
                 output.line(format!(
@@ -83,7 +86,7 @@ pub async fn compare(
         let place = format!("{}/{}", leg.platform, leg.logical_campaign_key);
         match &leg.told {
             Told::Same => output.line(output.tint(&format!("  ok       {place}"))),
-            Told::NotMade => output.line(format!("  –        {place}  nothing was made")),
+            Told::NotMade => output.line(format!("  –        {place}  nothing of it is there")),
             Told::Silent { why } => {
                 silent += 1;
                 output.line(output.tint(&format!("  unknown  {place}  {why}")));
@@ -102,7 +105,7 @@ pub async fn compare(
                 }
                 if let Some(more @ 1..) = leg.changes.len().checked_sub(SHOWN) {
                     output.line(format!(
-                        "             … and {more} more change(s) by others; --json shows them all"
+                        "             … and {more} more by others; --json shows them all"
                     ));
                 }
             }
@@ -112,7 +115,8 @@ pub async fn compare(
     output.line(summary(&looked, differences, silent));
     if differences == 0 && silent > 0 {
         return Err(Failure::unreachable(format!(
-            "{silent} leg(s) could not be looked at"
+            "{} could not be looked at",
+            count(silent, "leg")
         )));
     }
     Ok((looked, differences))
@@ -137,7 +141,15 @@ fn who(change: &Change) -> String {
 fn summary(looked: &[Looked], differences: usize, silent: usize) -> String {
     let legs = looked.len();
     if differences == 0 && silent == 0 {
-        return format!("No drift in {legs} leg(s).");
+        return format!("No drift in {}.", count(legs, "leg"));
     }
-    format!("{differences} difference(s) in {legs} leg(s); {silent} could not be looked at.")
+    let silent = match silent {
+        0 => String::new(),
+        n => format!("; {} could not be looked at", count(n, "leg")),
+    };
+    format!(
+        "{} in {}{silent}.",
+        count(differences, "difference"),
+        count(legs, "leg")
+    )
 }

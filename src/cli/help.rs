@@ -9,7 +9,7 @@ Exit codes:
   1  failed
   2  wrong usage or invalid input
   3  not found
-  4  refused by a rule, or nobody said yes
+  4  refused by a rule, or the answer was no
   5  differences found
   6  a dependency cannot be reached
 

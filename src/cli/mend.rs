@@ -2,7 +2,7 @@
 //!
 //! Must not make anything again unasked: whoever removed it may have meant it.
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{Failure, ask, user};
 use crate::domain::saga::LegState;
 use crate::service::compose::Composer;
@@ -62,7 +62,10 @@ pub async fn mend(
     if all.is_empty() {
         return Ok(0);
     }
-    ask::confirm(yes, &format!("Make what is gone of {} leg(s) again?", all.len()))?;
+    ask::confirm(
+        yes,
+        &format!("Make what is gone of {} again?", count(all.len(), "leg")),
+    )?;
     let asked = Asked {
         by: format!("cli:{}", user()),
         reason: reason.unwrap_or_default().to_owned(),
@@ -71,9 +74,15 @@ pub async fn mend(
     let mended = wiring.store.mend(&Composer, execution_id, &all, &asked).await?;
     output.line(match (mended, all.len() - mended) {
         (0, _) => "nothing is built again: a worker holds these legs, or they go back".to_owned(),
-        (_, 0) => format!("{mended} leg(s) are built again, paused, verified and switched on as at first"),
+        (_, 0) => format!(
+            "built again: {}, paused, verified and switched on as at first",
+            count(mended, "leg")
+        ),
         (_, left) => {
-            format!("{mended} leg(s) are built again; {left} are held by a worker or go back, and stay as they are")
+            format!(
+                "built again: {}; {left} more held by a worker or on the way back, and left as they are",
+                count(mended, "leg")
+            )
         }
     });
     Ok(mended)

@@ -34,6 +34,7 @@ use crate::store::StoreError;
 use crate::wiring::Wiring;
 use clap::{Parser, Subcommand};
 use output::Output;
+use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -181,18 +182,33 @@ impl Failure {
         Self::new(6, message)
     }
 
+    /// What is wrong and what to do, on one line.
+    fn both(self) -> String {
+        match self.hint {
+            Some(hint) => format!("{}; {hint}", self.message),
+            None => self.message,
+        }
+    }
+
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 }
 
+/// What to look at when the database does not answer.
+const DATABASE_HINT: &str = "is PostgreSQL up, and is database.url right?";
+
 /// An error and its sources on one line.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
-        text = format!("{text}: {inner}");
+        // Some say what their source says.
+        let words = inner.to_string();
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
         source = inner.source();
     }
     text
@@ -202,10 +218,10 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let text = chain(&error);
         match error {
-            StoreError::Unavailable(_) => {
-                Self::unreachable(text).hint("is PostgreSQL up, and is database.url right?")
+            StoreError::Unavailable(_) => Self::unreachable(text).hint(DATABASE_HINT),
+            StoreError::Schema { .. } | StoreError::Outdated { .. } => {
+                Self::refused(text).hint("bring it up to date with `campaign-execution migrate`")
             }
-            StoreError::Schema { .. } => Self::refused(text),
             StoreError::Url(_) => Self::invalid(text),
             StoreError::Refused { .. } | StoreError::BadRow { .. } | StoreError::Migrate(_) => {
                 Self::failed(text)
@@ -222,7 +238,9 @@ impl From<crate::bus::BusError> for Failure {
             BusError::Unreachable { .. } => {
                 Self::unreachable(text).hint("is Kafka up, and is kafka.bootstrap_servers right?")
             }
-            BusError::MissingTopics(_) => Self::refused(text),
+            BusError::MissingTopics(_) => {
+                Self::refused(text).hint("create them with `campaign-execution topics --create`")
+            }
             BusError::Config(_) => Self::invalid(text),
             BusError::Refused(_) => Self::failed(text),
         }
@@ -260,15 +278,39 @@ pub fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    let file = arguments.config.clone();
     let result = runtime.block_on(run(arguments, &output));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match result {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => {
+        Err(mut failure) => {
+            if failure.hint.as_deref() == Some(DATABASE_HINT) {
+                failure.hint = where_the_database_is(file.as_deref()).or(failure.hint);
+            }
             output.failure(&failure);
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// The hint with the place where the database was looked for, without the password that the URL may hold.
+fn where_the_database_is(file: Option<&Path>) -> Option<String> {
+    let config = Config::load(file, std::env::vars()).ok()?;
+    let url = url::Url::parse(config.database.url.expose_secret()).ok()?;
+    let (host, port) = (url.host_str()?, url.port().unwrap_or(5432));
+    Some(format!(
+        "is PostgreSQL up at {host}:{port}, and is database.url right?"
+    ))
+}
+
+/// What is wrong with a file that the user named, each with its place in it.
+fn faults(file: &Path, problems: &[crate::wire::Invalid]) -> Failure {
+    let line = |p: &crate::wire::Invalid| match p.pointer.as_str() {
+        "" => format!("{}: {}", file.display(), p.message),
+        _ => format!("{}: {p}", file.display()),
+    };
+    let lines: Vec<String> = problems.iter().map(line).collect();
+    Failure::invalid(lines.join("\n       "))
 }
 
 async fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {

@@ -126,6 +126,14 @@ impl Output {
     }
 }
 
+/// `1 leg`, `3 legs`.
+#[must_use]
+pub fn count(number: impl std::fmt::Display, one: &str) -> String {
+    let number = number.to_string();
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {one}{plural}")
+}
+
 /// Control characters and those that turn the direction of text made visible. Line ends are kept, and colours: of all that
 /// follows an escape, a terminal is sent nothing else.
 fn visible(text: &str) -> String {
@@ -155,6 +163,14 @@ fn print(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_one_and_the_rest_are_many() {
+        assert_eq!(
+            [0, 1, 2, 11].map(|n| count(n, "leg")),
+            ["0 legs", "1 leg", "2 legs", "11 legs"]
+        );
+    }
 
     #[test]
     fn a_text_from_outside_cannot_command_the_terminal() {

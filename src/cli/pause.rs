@@ -2,7 +2,7 @@
 //!
 //! Must not do anything that was not shown and confirmed.
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{Failure, ask, user};
 use crate::service::compose::Composer;
 use crate::store::pause::{PauseView, Switch};
@@ -47,8 +47,9 @@ impl Pause {
         let now = self.now(wiring).await?;
         if switched.changed {
             output.line(format!(
-                "tenant {} is paused; {} campaign(s) are being switched off",
-                self.tenant, switched.legs
+                "tenant {} is paused; being switched off: {}",
+                self.tenant,
+                count(switched.legs, "campaign")
             ));
         } else {
             output.line(format!(
@@ -72,10 +73,10 @@ impl Pause {
         let now = self.now(wiring).await?;
         if let Some(pause) = now.as_ref().filter(|p| p.since.is_some()) {
             output.line(format!(
-                "tenant {} is paused{}; {} campaign(s) are off for it",
+                "tenant {} is paused{}; off for it: {}",
                 output.bold(&self.tenant),
                 since(now.as_ref()),
-                pause.held + pause.holding
+                count(pause.held + pause.holding, "campaign")
             ));
             output.line("Exactly those are switched on again. What was rolled back, ended, or paused by somebody else stays off.");
             ask::confirm(self.yes, &format!("Lift the pause of tenant {}?", self.tenant))?;
@@ -83,8 +84,9 @@ impl Pause {
         let switched = wiring.store.unpause(&Composer, &self.switch(wiring)).await?;
         output.line(if switched.changed {
             format!(
-                "the pause of tenant {} is lifted; {} campaign(s) are being switched on again",
-                self.tenant, switched.legs
+                "the pause of tenant {} is lifted; being switched on again: {}",
+                self.tenant,
+                count(switched.legs, "campaign")
             )
         } else {
             format!("tenant {} is not paused", self.tenant)
@@ -173,10 +175,10 @@ pub fn line(pause: &PauseView) -> String {
         .unwrap_or_default();
     if pause.since.is_some() {
         format!(
-            "tenant {} is paused{}; {} campaign(s) are off{moving}{why}",
+            "tenant {} is paused{}; off: {}{moving}{why}",
             pause.tenant_id,
             since(Some(pause)),
-            pause.held
+            count(pause.held, "campaign")
         )
     } else {
         format!("the pause of tenant {} is lifted{moving}{why}", pause.tenant_id)

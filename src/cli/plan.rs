@@ -3,7 +3,8 @@
 //! Must not publish what the service would not take in.
 
 use super::output::Output;
-use super::{Failure, read_file};
+use super::{Failure, faults, read_file};
+use crate::bus::admin::{self, TopicSpec};
 use crate::bus::producer::{Outgoing, Publisher};
 use crate::domain::plan::Plan;
 use crate::domain::spec::leg_specs;
@@ -84,13 +85,7 @@ impl Command {
 /// Reads a plan from a file; every problem with its place.
 pub fn load(file: &Path) -> Result<(Plan, Vec<u8>), Failure> {
     let bytes = read_file(file)?;
-    let bad = |problems: Vec<Invalid>| {
-        let lines: Vec<String> = problems
-            .iter()
-            .map(|p| format!("{}: {p}", file.display()))
-            .collect();
-        Failure::invalid(lines.join("\n       "))
-    };
+    let bad = |problems: Vec<Invalid>| faults(file, &problems);
     let envelope = wire::unwrap(&[], Some(&bytes), LARGEST).map_err(bad)?;
     let plan = wire::plan::parse(&envelope.data).map_err(bad)?;
     Ok((plan, bytes))
@@ -173,6 +168,12 @@ pub async fn publish(wiring: &Wiring, plan: &Plan, bytes: Vec<u8>) -> Result<(),
         key,
         payload: bytes,
     };
+    // Answers in seconds, and says what is wrong; a producer waits for a broker that comes back.
+    let topic = TopicSpec {
+        name: message.topic.clone(),
+        compacted: false,
+    };
+    admin::check(&wiring.bus, &[topic]).await?;
     let confirmed = Publisher::new(&wiring.bus)?.publish(&[message]).await;
     if confirmed == [true] {
         Ok(())

@@ -262,10 +262,10 @@ fn begins(new: &str, spec: &LegSpec, replaced: Option<&Replaced>, ground: &Groun
     let mut notes = Vec::new();
     if begins != planned {
         notes.push(format!(
-            "{} begins {new} at {}, not at {}: nothing sooner",
-            platform.traits().display_name,
+            "begins at {}, not at {}: {} begins nothing new sooner",
             time(begins),
-            time(planned)
+            time(planned),
+            platform.traits().display_name
         ));
     }
     if let Some(replaced) = replaced.filter(|r| r.on && begins > ground.now) {
@@ -362,7 +362,10 @@ fn tell(
 ) {
     let count = |sign: &str| rows.iter().filter(|r| r.sign == sign).count();
     let about = match (same, older) {
-        (Some(_), _) => "is launched already; this payload amends it".to_owned(),
+        (Some(same), _) => match same.fenced {
+            Some(_) => "is over".to_owned(),
+            None => "is launched already; this payload amends it".to_owned(),
+        },
         (None, Some(older)) => format!("takes over from {}", older.plan_version),
         (None, None) => "is not launched; everything is new".to_owned(),
     };

@@ -14,16 +14,16 @@ use std::collections::BTreeMap;
 pub fn lines(execution: &ExecutionView, proposal: &Proposal) -> Vec<String> {
     let mut lines = vec![
         format!("{} of tenant {}", execution.plan_version, execution.tenant_id),
-        format!("  plan      {}", execution.plan_id),
+        format!("  plan        {}", execution.plan_id),
         format!(
-            "  approved  {} by {}",
+            "  approved    {} by {}",
             super::status::time(execution.approved_at),
             execution.approved_by
         ),
     ];
     if execution.saga.is_some() {
         lines.push(format!(
-            "  launched  {}; `plan preview FILE` shows what this payload changes",
+            "  launched    {}; `plan preview FILE` shows what this payload changes",
             super::status::legs_line(execution)
         ));
     }
@@ -33,7 +33,7 @@ pub fn lines(execution: &ExecutionView, proposal: &Proposal) -> Vec<String> {
     }
     let short = proposal.payload_hash.get(..12).unwrap_or_default();
     lines.push(format!(
-        "  payload   {short}… (the decision is for exactly this one)"
+        "  payload     {short}… (the decision is for exactly this one)"
     ));
     lines
 }
@@ -59,7 +59,7 @@ fn campaigns(plan: &Plan) -> Vec<String> {
                 .map(|at| format!(", from {}", super::status::time(at)))
                 .unwrap_or_default();
             format!(
-                "  {platform:<8}  {} campaign{}, {}{from}",
+                "  {platform:<10}  {} campaign{}, {}{from}",
                 campaigns.len(),
                 if campaigns.len() == 1 { "" } else { "s" },
                 spend.join(" and ")

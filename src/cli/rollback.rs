@@ -62,12 +62,25 @@ pub fn lines(execution: &ExecutionView, outlook: &Outlook) -> Vec<String> {
         return lines;
     }
     lines.push(String::new());
-    for leg in outlook.legs.iter().take(LISTED) {
-        lines.push(format!(
-            "  {:<34} {:<10} {:<14} {}",
+    let listed: Vec<&LegOutlook> = outlook.legs.iter().take(LISTED).collect();
+    let cells = |leg: &LegOutlook| {
+        [
             format!("{}/{}", leg.platform, leg.logical_campaign_key),
-            leg.state,
-            leg.campaign_id.as_deref().unwrap_or("-"),
+            leg.state.clone(),
+            leg.campaign_id.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    };
+    let width = |n: usize| {
+        let all = listed
+            .iter()
+            .filter_map(|leg| Some(cells(leg).get(n)?.chars().count()));
+        all.max().unwrap_or(0)
+    };
+    let (places, states, ids) = (width(0), width(1), width(2));
+    for leg in listed {
+        let [place, state, id] = cells(leg);
+        lines.push(format!(
+            "  {place:<places$}  {state:<states$}  {id:<ids$}  {}",
             leg.fate.words()
         ));
         lines.extend(changed_there(leg));

@@ -18,7 +18,7 @@ pub struct Status {
     #[arg(long)]
     tenant: Option<String>,
     /// How many executions at the most
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     limit: i64,
 }
 
@@ -123,7 +123,7 @@ async fn one(wiring: &Wiring, execution: &ExecutionView, output: &Output) -> Res
         time(execution.approved_at),
         execution.approved_by
     ));
-    output.line(output.tint(&format!("  state     {} ", state(execution))));
+    output.line(output.tint(&format!("  state     {}", state(execution))));
     paused(wiring, output, Some(&execution.tenant_id)).await?;
     for (what, text) in super::alerts::lines(execution, &alerts) {
         output.line(format!("  {what:9} {text}"));

@@ -1,7 +1,8 @@
 //! `tenant apply` and `tenant list`.
 
 use super::output::Output;
-use super::{Failure, read_file, user};
+use super::status::time;
+use super::{Failure, faults, read_file, user};
 use crate::domain::tenant::Tenant;
 use crate::service::intake::tenant_record;
 use crate::wire::{self, control};
@@ -30,11 +31,7 @@ impl Command {
         match self {
             Self::Apply { file } => {
                 let bytes = read_file(&file)?;
-                let name = file.display().to_string();
-                let bad = |problems: Vec<wire::Invalid>| {
-                    let lines: Vec<String> = problems.iter().map(|p| format!("{name}: {p}")).collect();
-                    Failure::invalid(lines.join("\n       "))
-                };
+                let bad = |problems: Vec<wire::Invalid>| faults(&file, &problems);
                 let envelope = wire::unwrap(&[], Some(&bytes), 1 << 20).map_err(bad)?;
                 let tenant: Tenant = control::parse("tenant.onboarded", &envelope.data).map_err(bad)?;
                 let record = tenant_record(&tenant, &format!("cli:{}", user()), wiring.clock.stamp());
@@ -44,7 +41,7 @@ impl Command {
                     format!(
                         "tenant {} applied, as of {}",
                         tenant.tenant_id,
-                        tenant.updated_at.to_rfc3339()
+                        time(tenant.updated_at)
                     )
                 } else {
                     format!(
@@ -57,6 +54,10 @@ impl Command {
             Self::List => {
                 let tenants = wiring.store.tenants().await?;
                 output.json(&tenants);
+                if tenants.is_empty() {
+                    output.line("no tenant has been onboarded yet: `campaign-execution tenant apply FILE`");
+                    return Ok(0);
+                }
                 let rows: Vec<Vec<String>> = tenants
                     .iter()
                     .map(|t| {
@@ -68,7 +69,7 @@ impl Command {
                         vec![
                             t.tenant_id.to_string(),
                             t.display_name.clone(),
-                            t.updated_at.to_rfc3339(),
+                            time(t.updated_at),
                             accounts.join(", "),
                         ]
                     })

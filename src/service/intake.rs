@@ -51,7 +51,10 @@ impl From<StoreError> for NotTaken {
                 "",
                 format!("the database refuses it: {}", chain(&error)),
             )]),
-            StoreError::Schema { .. } | StoreError::Migrate(_) | StoreError::Url(_) => Self::Later(error),
+            StoreError::Schema { .. }
+            | StoreError::Outdated { .. }
+            | StoreError::Migrate(_)
+            | StoreError::Url(_) => Self::Later(error),
         }
     }
 }

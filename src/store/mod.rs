@@ -74,10 +74,16 @@ pub enum StoreError {
         /// The column and what is wrong with it.
         what: String,
     },
-    /// The schema is not the one this program was built for.
+    /// A table or a column is not there: the schema is another one, or there is none yet.
     #[error(
-        "the database's schema is at version {found:?}, this program needs {wanted}: run `campaign-execution migrate`"
+        "the database's schema is not the one that this program needs ({query} found no such table or column)"
     )]
+    Outdated {
+        /// The name in the query's first line.
+        query: &'static str,
+    },
+    /// The schema is not the one this program was built for.
+    #[error("the database {}, this program needs version {wanted}", .found.map_or_else(|| "has no schema yet".to_owned(), |v| format!("has its schema at version {v}")))]
     Schema {
         /// Applied last.
         found: Option<i64>,
@@ -103,7 +109,12 @@ pub(crate) fn refused(query: &'static str) -> impl Fn(sqlx::Error) -> StoreError
             .as_database_error()
             .and_then(|e| e.code())
             .is_some_and(|code| passing(&code));
-        if lost || passes {
+        let code = source
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        if code.is_some_and(|code| code == "42P01" || code == "42703") {
+            StoreError::Outdated { query }
+        } else if lost || passes {
             StoreError::Unavailable(source)
         } else {
             StoreError::Refused { query, source }

@@ -151,6 +151,8 @@ fn nearest<'n>(name: &str, names: &'n BTreeSet<String>) -> Option<&'n String> {
     }
     names
         .iter()
+        // A field of this name that belongs elsewhere is no help.
+        .filter(|known| known.as_str() != name)
         .map(|known| (strsim::damerau_levenshtein(known, name), known))
         .min()
         .filter(|(distance, _)| *distance <= name.len() / 3)

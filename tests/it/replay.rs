@@ -146,7 +146,7 @@ async fn a_consumer_group_set_back_finds_what_was_removed_and_a_person_has_it_ma
         &["drift", "back.1", "--mend", "--yes", "--reason", "a mistake"],
     )
     .ok();
-    assert!(mended.out.contains("1 leg(s) are built again"), "{mended:?}");
+    assert!(mended.out.contains("built again: 1 leg"), "{mended:?}");
     let resolved = "SELECT count(*) FROM touchpoint WHERE kind = 'drift' AND resolution = 'mended'";
     wait_for(&app, resolved, 1, patience).await;
     wait_for(&app, live, 3, patience).await;
