@@ -179,13 +179,6 @@ async fn a_large_plan_takes_what_the_quota_allows_and_hardly_a_throttle() {
         .await;
         let requests = asked(&app, name, 0).await;
         let refused = requests.iter().filter(|r| throttled(r)).count();
-        if let Ok(to) = std::env::var("DUMPTMP") {
-            std::fs::write(
-                format!("{to}.{name}.json"),
-                serde_json::to_vec(&requests).unwrap(),
-            )
-            .unwrap();
-        }
         let allowed = allowed(platform.quota(), &requests, speed);
         println!(
             "{name}: {legs} legs, {} calls ({refused} throttled), {took:?} of {allowed:?} that the quota takes at {speed} times \
