@@ -157,6 +157,8 @@ pub struct Pace {
 /// One allowance and who waits for it, first come, first served.
 struct Lane {
     name: &'static str,
+    /// Whether it has room for more than one call at once.
+    bursts: bool,
     queue: tokio::sync::Mutex<()>,
     tokens: Mutex<Tokens>,
 }
@@ -255,8 +257,9 @@ impl Tokens {
 /// Waits for what a call costs at each of several paces (an account's own, and what it shares with others), the scarcest first;
 /// how long that took.
 ///
-/// It is taken from all of them at one instant, that of the call: what was taken from one while another still had to be waited
-/// for would be called for later than that one reckons with, and close to the next.
+/// What has room for a burst is taken when it is there, so that the next one in its queue need not wait until this one has gone. What
+/// has none is taken at the instant of the call, all of it together: waiting for another one, the call would go later than that
+/// allowance reckons with, and close to the next.
 ///
 /// # Errors
 /// [`TooLong`]: it would have taken longer than `patience`. Nothing must be sent then, and nothing is taken.
@@ -266,27 +269,52 @@ pub async fn go(
     patience: Duration,
 ) -> Result<Duration, TooLong> {
     let began = Instant::now();
-    let until = began + patience;
-    let mut goes = began;
+    let mut taken = Vec::new();
+    match stand(paces, cost, began + patience, &mut taken).await {
+        Ok(goes) => Ok(goes.saturating_duration_since(began)),
+        Err(too_long) => {
+            for (lane, amount) in taken {
+                lane.tokens().has += f64::from(amount);
+            }
+            Err(too_long)
+        }
+    }
+}
+
+/// Stands in every queue, one after the other; when all was there. `taken`: what is to be given back where that lasts too long.
+async fn stand<'a>(
+    paces: &[&'a Pace],
+    cost: &[(&'static str, u32)],
+    until: Instant,
+    taken: &mut Vec<(&'a Lane, u32)>,
+) -> Result<Instant, TooLong> {
+    let mut goes = Instant::now();
     let (mut queues, mut wanted) = (Vec::new(), Vec::new());
     for pace in paces {
         for (name, amount) in cost {
             let Some(lane) = pace.lanes.iter().find(|lane| lane.name == *name) else {
                 continue;
             };
-            queues.push(pace.queue(lane, until).await?);
+            let queue = pace.queue(lane, until).await?;
             wanted.push(Wanted {
                 pace,
                 lane,
                 amount: *amount,
             });
             goes = all_there(&wanted, until).await?;
+            if lane.bursts {
+                wanted.pop();
+                lane.tokens().has -= f64::from(*amount);
+                taken.push((lane, *amount));
+            } else {
+                queues.push(queue);
+            }
         }
     }
     for one in wanted {
         one.lane.tokens().has -= f64::from(one.amount);
     }
-    Ok(goes.saturating_duration_since(began))
+    Ok(goes)
 }
 
 /// So much of one allowance.
@@ -330,6 +358,7 @@ impl Pace {
     fn new(quota: &'static Quota, percent: u32, now: Instant) -> Self {
         let lane = |allowance: &'static Allowance| Lane {
             name: allowance.name,
+            bursts: f64::from(allowance.amount) >= BURST,
             queue: tokio::sync::Mutex::new(()),
             tokens: Mutex::new(Tokens::new(allowance, percent, now)),
         };
