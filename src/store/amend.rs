@@ -8,7 +8,7 @@ use super::gate::GateJob;
 use super::moves::{self, Compose, ExecutionRow, LegRow, Moves};
 use super::replace::{self, Fixed, Note, Replacing, There};
 use super::withdraw::{self, Queued};
-use super::{Conn, StoreError, parse_json, parse_text, refused, to_json, touchpoints};
+use super::{Conn, StoreError, parse_json, parse_text, refused, supersede, to_json, touchpoints};
 use crate::domain::diff::FieldChange;
 use crate::domain::saga::{Amendment, CommandKind, Direction, Joins, LegState, Saga};
 use crate::domain::spec::LegSpec;
@@ -121,6 +121,7 @@ pub(crate) async fn amend(
     if anew {
         start_anew(conn, execution, &mut existing).await?;
     }
+    supersede::its_own_again(conn, job.execution_id, None).await?;
     rewrite(conn, &existing, &changes).await?;
     let mut moves = Moves::default();
     let mut keys: HashSet<(String, String)> = existing.iter().map(|leg| key_of(&leg.spec)).collect();

@@ -331,6 +331,7 @@ pub(crate) async fn give_back(
         .note(conn, compose, (place, &mut *older), Some(row), &effects)
         .await?;
     moves.write_legs(conn).await?;
+    its_own_again(conn, older.id, Some(older_leg)).await?;
     let effects = older.saga.amended();
     moves.note(conn, compose, (place, older), None, &effects).await?;
     Ok(true)
@@ -361,6 +362,7 @@ pub(crate) async fn bring_back(
             moves
                 .note(conn, compose, (place, &mut *older), Some(&mut row), &effects)
                 .await?;
+            its_own_again(conn, older.id, Some(row.id)).await?;
         }
     }
     moves.write_legs(conn).await?;
@@ -405,10 +407,32 @@ pub(crate) async fn come_back(
     leg: &mut LegRow,
 ) -> Result<(), StoreError> {
     if let Ok(effects) = older.saga.take_back(leg.position, leg.state, true) {
+        let execution_id = older.id;
         moves
-            .note(conn, compose, (place, older), Some(leg), &effects)
+            .note(conn, compose, (place, older), Some(&mut *leg), &effects)
             .await?;
+        its_own_again(conn, execution_id, Some(leg.id)).await?;
     }
+    Ok(())
+}
+
+/// A leg that came back (or every leg of an execution that gets a payload of its own) owes nothing to a newer version any more: what
+/// switches it off later is its own, and does not bring it back.
+pub(crate) async fn its_own_again(
+    conn: &mut Conn,
+    execution_id: i64,
+    leg: Option<i64>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- amend.its_own_again
+         UPDATE leg SET gave_up_for = NULL, was_on = false
+         WHERE execution_id = $1 AND gave_up_for IS NOT NULL AND ($2::bigint IS NULL OR id = $2)",
+    )
+    .bind(execution_id)
+    .bind(leg)
+    .execute(conn)
+    .await
+    .map_err(refused("amend.its_own_again"))?;
     Ok(())
 }
 

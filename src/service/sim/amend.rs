@@ -191,6 +191,7 @@ impl Model {
                 leg.row.state = LegState::Waiting;
             }
         }
+        self.its_own_again(id, None);
         let replaced = changes.replace.iter().map(|(place, spec, _)| (place, spec));
         for (place, spec) in changes.change.iter().map(|(p, s)| (p, s)).chain(replaced) {
             if let Some(leg) = existing.get(*place).and_then(|e| self.legs.get_mut(&e.row.id)) {
@@ -443,6 +444,14 @@ impl Model {
         self.note(execution, None, &effects, due);
     }
 
+    /// `supersede::its_own_again`.
+    fn its_own_again(&mut self, execution: i64, leg: Option<i64>) {
+        let theirs = |l: &&mut Leg| l.execution == execution && leg.is_none_or(|id| id == l.row.id);
+        for leg in self.legs.values_mut().filter(theirs) {
+            (leg.gave_up_for, leg.was_on) = (None, false);
+        }
+    }
+
     pub(super) fn take_back(
         &mut self,
         execution: i64,
@@ -461,6 +470,7 @@ impl Model {
         else {
             return false;
         };
+        self.its_own_again(execution, Some(leg));
         first(self);
         self.note(execution, Some(leg), &effects, due);
         true
