@@ -25,6 +25,11 @@ impl Drive {
             return Ok(false);
         }
         self.end_repeatable_calls();
+        if self.job.off {
+            // It was seen off, for certain: what an earlier call may have done is over. Asked again of a campaign that is removed
+            // meanwhile, the platform would refuse it, each time.
+            self.nothing_is_in_doubt();
+        }
         let sent = self.manifest.mutation_count;
         self.switch_off_for_certain().await?;
         Ok(self.manifest.mutation_count > sent)

@@ -60,6 +60,12 @@ impl Drive {
             .extend(over.into_iter().map(|(id, _)| (id, Ended::Void)));
     }
 
+    /// Whatever earlier calls have switched on is off.
+    pub(super) fn nothing_is_in_doubt(&mut self) {
+        let over = std::mem::take(&mut self.doubts).into_iter();
+        self.pending.ended.extend(over.map(|(id, _)| (id, Ended::Void)));
+    }
+
     /// Switches off what is on by our own account, and what may be.
     pub(super) async fn switch_off_for_certain(&mut self) -> Result<(), Halt> {
         let mut there = self.manifest.clone();
