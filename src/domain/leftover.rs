@@ -145,6 +145,7 @@ mod tests {
                     remote_id: Some(format!("id-{key}")),
                     serving: Serving::Paused,
                     applied: Value::Null,
+                    unheard: false,
                 })
                 .collect(),
         }

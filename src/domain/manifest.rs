@@ -91,6 +91,9 @@ pub struct RemoteObject {
     pub serving: Serving,
     /// The fields last applied.
     pub applied: Value,
+    /// A change of it was sent since then, and nobody heard what became of that: it may look otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unheard: bool,
 }
 
 /// What we made for one leg.

@@ -246,6 +246,7 @@ fn sent(platform: &dyn Platform, sample: &Sample, spec: &LegSpec) -> Option<Vec<
                                 Serving::None
                             },
                             applied: wanted.fields.clone(),
+                            unheard: false,
                         });
                     }
                 }

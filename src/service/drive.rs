@@ -445,6 +445,7 @@ impl Drive {
                     Serving::None
                 },
                 applied: wanted.fields.clone(),
+                unheard: false,
             });
         }
     }
@@ -521,6 +522,7 @@ impl Drive {
                 Err(CallError::Unclear { why }) => {
                     let detail = json!({ "why": why });
                     unclear = Some(why);
+                    self.not_heard_of(&mutation.op, &mutation.objects);
                     // A repeatable call needs no look-up: the same values again change nothing. But what is on spends.
                     (
                         if mutation.op == Op::Create || unknown::switches_on(&mutation.op) {
@@ -565,6 +567,7 @@ impl Drive {
                 }
                 Op::Update { applied } => {
                     if let Some(fields) = applied.get(&object.key) {
+                        object.unheard = false;
                         object.applied = fields.clone();
                     }
                 }

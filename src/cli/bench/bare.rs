@@ -157,6 +157,7 @@ fn note(mutation: &Mutation, ids: &[(String, String)], desired: &[Desired], mani
                         Serving::None
                     },
                     applied: wanted.fields.clone(),
+                    unheard: false,
                 });
             }
         }

@@ -31,7 +31,11 @@ impl Drive {
                 Some((op, keys)) if switches_on(&op) => self.doubts.push((id, keys)),
                 // Ends as the look-up says; until then it stays open.
                 Some((Op::Create, _)) | None => self.job.open_mutations.push((id, request)),
-                Some((Op::Update { .. } | Op::Serve { .. } | Op::Remove | Op::Account { .. }, _)) => {
+                Some((
+                    op @ (Op::Update { .. } | Op::Serve { .. } | Op::Remove | Op::Account { .. }),
+                    keys,
+                )) => {
+                    self.not_heard_of(&op, &keys);
                     self.pending.ended.push((id, Ended::Void));
                 }
             }
@@ -58,6 +62,17 @@ impl Drive {
         self.pending
             .ended
             .extend(over.into_iter().map(|(id, _)| (id, Ended::Void)));
+    }
+
+    /// An update was sent, and it is not known whether it was carried out.
+    pub(super) fn not_heard_of(&mut self, op: &Op, keys: &[String]) {
+        if !matches!(op, Op::Update { .. }) {
+            return;
+        }
+        for object in self.manifest.objects.iter_mut().filter(|o| keys.contains(&o.key)) {
+            object.unheard = true;
+            self.pending.manifest = true;
+        }
     }
 
     /// Whatever earlier calls have switched on is off.

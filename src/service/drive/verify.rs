@@ -79,16 +79,18 @@ impl Drive {
         fail(Report::Failed, error)
     }
 
-    /// An update that nobody heard of again, or somebody's own change: the manifest takes over what is there, so that a `retry`
-    /// sends what differs.
+    /// What an update did that nobody heard of again: the manifest takes over what is there, so that a `retry` sends what differs.
+    /// (Somebody's own change it does not take over: `drift` shows that one.)
     fn as_it_is(&mut self, desired: &[Desired], reading: &Reading) {
         for seen in &reading.objects {
             let wanted = desired.iter().find(|d| d.key == seen.key);
             if wanted.is_none_or(|d| first_difference(&d.fields, &seen.fields).is_none()) {
                 continue;
             }
-            if let Some(object) = self.manifest.objects.iter_mut().find(|o| o.key == seen.key) {
+            let mut ours = self.manifest.objects.iter_mut().filter(|o| o.unheard);
+            if let Some(object) = ours.find(|o| o.key == seen.key) {
                 object.applied = seen.fields.clone();
+                object.unheard = false;
                 self.pending.manifest = true;
             }
         }

@@ -348,6 +348,7 @@ impl Leg {
                     Serving::None
                 },
                 applied: wanted.fields.clone(),
+                unheard: false,
             });
         }
     }

@@ -243,6 +243,7 @@ fn built(spec: &LegSpec) -> Manifest {
                 Serving::None
             },
             applied: object.fields,
+            unheard: false,
         });
     }
     manifest
