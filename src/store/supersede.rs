@@ -247,6 +247,16 @@ async fn give_up(
     .execute(&mut *conn)
     .await
     .map_err(refused("amend.gave_up"))?;
+    // What is still being switched off for a version that was rolled back comes back only if this one is rolled back, too.
+    sqlx::query(
+        "-- amend.gave_up_again
+         UPDATE leg SET gave_up_for = $2 WHERE execution_id = $1 AND state = 'retiring' AND gave_up_for <> $2",
+    )
+    .bind(older.id)
+    .bind(newer_id)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("amend.gave_up_again"))?;
     moves.write_legs(conn).await?;
     let effects = older.saga.amended();
     moves

@@ -415,6 +415,11 @@ impl Model {
                 row.was_on = was.on();
             }
         }
+        for leg in self.legs.values_mut().filter(|l| l.execution == older) {
+            if leg.row.state == LegState::Retiring && leg.gave_up_for.is_some() {
+                leg.gave_up_for = Some(newer);
+            }
+        }
         let effects = self.saga(older).map(Saga::amended).unwrap_or_default();
         self.note(older, None, &effects, &mut due);
         self.write(due);
