@@ -110,11 +110,12 @@ pub(crate) async fn amend(
     if busy > 0 {
         return Ok(Came::Busy { legs: busy });
     }
-    let sent = withdraw::forestall(conn, &[job.execution_id], |leg, _| touched.contains(&leg)).await?;
-    if !sent.missed.is_empty() {
-        return Ok(Came::Busy {
-            legs: sent.missed.len(),
-        });
+    let of_touched = |leg, _| touched.contains(&leg);
+    if withdraw::forestall(conn, &[job.execution_id], of_touched)
+        .await?
+        .is_none()
+    {
+        return Ok(Came::Busy { legs: 1 });
     }
     withdraw::withdraw(conn, &theirs).await?;
     (execution.saga.atomic, execution.saga.order) = (wanted.atomic, wanted.order);
@@ -474,10 +475,9 @@ pub(crate) async fn turn_at_once(
     queued: &[Queued],
 ) -> Result<bool, StoreError> {
     let forward: Vec<Queued> = queued.iter().filter(|q| is_forward(q.kind)).copied().collect();
-    let sent = withdraw::forestall(conn, &[execution.id], |_, kind| is_forward(kind)).await?;
-    if !sent.missed.is_empty() {
+    let Some(sent) = withdraw::forestall(conn, &[execution.id], |_, kind| is_forward(kind)).await? else {
         return Ok(false);
-    }
+    };
     withdraw::tell(conn, &forward).await?;
     // One that nobody drives yet finds out by itself that its leg goes back.
     let releases: Vec<Queued> = queued
@@ -488,7 +488,7 @@ pub(crate) async fn turn_at_once(
     withdraw::tell(conn, &releases).await?;
     withdraw::withdraw(conn, &forward).await?;
     let free = forward.iter().filter(|q| !q.held).map(|q| q.leg_id);
-    let ids: Vec<i64> = free.chain(sent.legs).collect();
+    let ids: Vec<i64> = free.chain(sent).collect();
     for mut row in moves::leg_rows(conn, &ids).await? {
         if let Ok(effects) =
             execution

@@ -172,7 +172,7 @@ impl Store {
                  FOR UPDATE SKIP LOCKED)
              UPDATE command c SET lease_token = lease_token + 1, attempts = attempts + 1,
                     lease_until = clock_timestamp() + make_interval(secs => $3),
-                    -- It was still on its way when its execution was turned round: nobody could take it back then.
+                    -- What still waits when an atomic launch fails stops before its first write. (A rollback takes it back itself.)
                     withdraw = c.withdraw OR c.kind IN ('build', 'activate') AND EXISTS (
                         SELECT FROM leg l JOIN execution e ON e.id = l.execution_id
                         WHERE l.id = c.leg_id AND e.saga ->> 'direction' = 'back')

@@ -374,17 +374,13 @@ struct Reach {
 /// it takes over or whose it shows to be another's.
 async fn reach(conn: &mut Conn, job: &GateJob) -> Result<Reach, StoreError> {
     let place = lineage::place(conn, job.execution_id).await?;
-    let holder = match place.turn {
-        Turn::After(holder) => Some(holder),
-        Turn::Overtaken { holds, .. } => holds,
-        Turn::First | Turn::Waits(_) => None,
+    let (holder, by) = match place.turn {
+        Turn::After(holder) => (Some(holder), None),
+        Turn::Overtaken { by, holds } => (holds, Some(by)),
+        Turn::First | Turn::Waits(_) => (None, None),
     };
     let whose: Vec<i64> = holder.into_iter().chain([job.execution_id]).collect();
     let queued = withdraw::lock(conn, &whose).await?;
-    let by = match place.turn {
-        Turn::Overtaken { by, .. } => Some(by),
-        Turn::First | Turn::After(_) | Turn::Waits(_) => None,
-    };
     let mut ids: Vec<i64> = whose
         .into_iter()
         .chain(by)

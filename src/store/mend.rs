@@ -55,12 +55,19 @@ impl Store {
             return Ok(0);
         }
         let named = |leg| gone.iter().any(|g| g.leg_id == leg);
-        let sent =
-            withdraw::forestall(&mut tx, &[execution_id], |leg, kind| named(leg) && anew(kind)).await?;
+        let wanted = |leg, kind| named(leg) && anew(kind);
+        if withdraw::forestall(&mut tx, &[execution_id], wanted)
+            .await?
+            .is_none()
+        {
+            // The next try finds in its place what has come meanwhile.
+            drop(tx);
+            return Box::pin(self.mend(compose, execution_id, gone, asked)).await;
+        }
         let ids: Vec<i64> = gone
             .iter()
             .map(|g| g.leg_id)
-            .filter(|id| !held.contains(id) && !sent.missed.contains(id))
+            .filter(|id| !held.contains(id))
             .collect();
         let theirs: Vec<_> = queued
             .iter()

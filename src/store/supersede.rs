@@ -49,14 +49,9 @@ pub(crate) async fn supersede(
     if busy > 0 {
         return Ok(Came::Busy { legs: busy });
     }
-    let sent = withdraw::forestall(conn, &[older_id], |leg, kind| {
-        old_legs.contains(&leg) && goes(leg, kind)
-    })
-    .await?;
-    if !sent.missed.is_empty() {
-        return Ok(Came::Busy {
-            legs: sent.missed.len(),
-        });
+    let of_old = |leg, kind| old_legs.contains(&leg) && goes(leg, kind);
+    if withdraw::forestall(conn, &[older_id], of_old).await?.is_none() {
+        return Ok(Came::Busy { legs: 1 });
     }
     withdraw::withdraw(conn, &theirs).await?;
     let mut new = new_execution(conn, job, older_id, wanted).await?;
@@ -284,11 +279,11 @@ pub(crate) async fn leave(
         .copied()
         .collect();
     let busy = theirs.iter().filter(|q| q.held).count();
-    let sent = withdraw::forestall(conn, &[older_id], goes).await?;
-    if busy + sent.missed.len() > 0 {
-        return Ok(Came::Busy {
-            legs: busy + sent.missed.len(),
-        });
+    if busy > 0 {
+        return Ok(Came::Busy { legs: busy });
+    }
+    if withdraw::forestall(conn, &[older_id], goes).await?.is_none() {
+        return Ok(Came::Busy { legs: 1 });
     }
     withdraw::withdraw(conn, &theirs).await?;
     if let Some(older) = executions.first_mut() {

@@ -7,7 +7,6 @@
 use super::{Conn, StoreError, moves, parse_text, refused};
 use crate::domain::saga::{CommandKind, LegState};
 use sqlx::Row;
-use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A command that is not finished.
@@ -64,17 +63,9 @@ pub(crate) async fn withdraw(conn: &mut Conn, commands: &[Queued]) -> Result<(),
     Ok(())
 }
 
-/// What became of commands on their way.
-#[derive(Debug, Default)]
-pub(crate) struct Forestalled {
-    /// Legs whose command will be taken for done when it comes.
-    pub(crate) legs: Vec<i64>,
-    /// Legs whose command has come since the commands were locked: ask again.
-    pub(crate) missed: Vec<i64>,
-}
-
 /// Commands that are between the outbox and the table that workers lease from: their rows are put there as done, so that they
-/// are nobody's when they come. The executions are locked, and nothing was withdrawn yet.
+/// are nobody's when they come; whose legs they are. None: one of them has come since the commands were locked, and nothing was put
+/// there; ask again. The executions are locked, and nothing was withdrawn yet.
 ///
 /// Without this, one that comes between the locking of the commands and the caller's commit would be driven beside what the
 /// caller decided.
@@ -82,7 +73,7 @@ pub(crate) async fn forestall(
     conn: &mut Conn,
     executions: &[i64],
     wanted: impl Fn(i64, CommandKind) -> bool,
-) -> Result<Forestalled, StoreError> {
+) -> Result<Option<Vec<i64>>, StoreError> {
     let sent: Vec<(i64, String, i32)> = sqlx::query_as(
         "-- withdraw.sent
          SELECT l.id, l.state, l.attempt FROM leg l
@@ -106,8 +97,10 @@ pub(crate) async fn forestall(
         kinds.push(kind.as_str());
     }
     if ids.is_empty() {
-        return Ok(Forestalled::default());
+        return Ok(Some(legs));
     }
+    // All or none: a leg whose command was put there as done and that the caller then leaves alone would wait for ever.
+    savepoint(conn, "SAVEPOINT forestall").await?;
     sqlx::query(
         "-- withdraw.forestall
          INSERT INTO command (id, leg_id, platform, account_key, kind, state, report, done_at)
@@ -121,17 +114,26 @@ pub(crate) async fn forestall(
     .execute(&mut *conn)
     .await
     .map_err(refused("withdraw.forestall"))?;
-    let come: HashSet<i64> = sqlx::query_scalar(
-        "-- withdraw.come\nSELECT leg_id FROM command WHERE id = ANY($1) AND state = 'queued'",
+    let come: bool = sqlx::query_scalar(
+        "-- withdraw.come\nSELECT EXISTS (SELECT FROM command WHERE id = ANY($1) AND state = 'queued')",
     )
     .bind(ids)
-    .fetch_all(conn)
+    .fetch_one(&mut *conn)
     .await
-    .map_err(refused("withdraw.come"))?
-    .into_iter()
-    .collect();
-    let (missed, legs) = legs.into_iter().partition(|leg| come.contains(leg));
-    Ok(Forestalled { legs, missed })
+    .map_err(refused("withdraw.come"))?;
+    if come {
+        savepoint(conn, "ROLLBACK TO SAVEPOINT forestall").await?;
+    }
+    savepoint(conn, "RELEASE SAVEPOINT forestall").await?;
+    Ok((!come).then_some(legs))
+}
+
+async fn savepoint(conn: &mut Conn, statement: &'static str) -> Result<(), StoreError> {
+    sqlx::query(statement)
+        .execute(conn)
+        .await
+        .map_err(refused("withdraw.savepoint"))?;
+    Ok(())
 }
 
 /// Tells those who hold these commands to stop before their next write call.

@@ -388,16 +388,22 @@ async fn an_older_version_that_comes_late_is_not_launched_beside_the_newer_one()
     assert_eq!(app.number(cancelled).await, 1);
 }
 
+/// A plan for one platform, built and not yet switched on; its next command is in the outbox.
+async fn built(app: &App, platform: &str) -> Value {
+    let plan = plans::only(plans::running_plan("chaos.1"), platform);
+    app.publish(&plan).await;
+    app.wiring.gatekeeper().step().await.expect("the gate is asked");
+    app.pump().await;
+    app.work(platform).await;
+    plan
+}
+
 /// An answer to a switching on is lost, and then the version is rolled back: the manifest has never heard that it is on.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_have_been_switched_on_is_switched_off() {
     let app = App::start().await;
     let name = "google-ads";
-    let plan = plans::only(plans::running_plan("chaos.1"), name);
-    app.publish(&plan).await;
-    app.wiring.gatekeeper().step().await.expect("the gate is asked");
-    app.pump().await;
-    app.work(name).await;
+    let plan = built(&app, name).await;
     app.pump().await;
     app.fault(json!({ "vendor": name, "method": "mutate", "kind": "reset", "effect": "after", "times": 1 }))
         .await;
@@ -418,11 +424,7 @@ async fn what_may_have_been_switched_on_is_switched_off() {
 async fn a_command_that_was_on_its_way_when_it_was_rolled_back_switches_nothing_on() {
     let app = App::start().await;
     let name = "google-ads";
-    let plan = plans::only(plans::running_plan("chaos.1"), name);
-    app.publish(&plan).await;
-    app.wiring.gatekeeper().step().await.expect("the gate is asked");
-    app.pump().await;
-    app.work(name).await;
+    let plan = built(&app, name).await;
     let before = app.effects().await;
     order(&app, &plan, "rollback").await;
     app.pump().await;

@@ -10,7 +10,8 @@
 //! second writing of the SQL, so a slip in the SQL itself does not show here; `tests/it/chaos.rs` drives the real store for that. No
 //! two transactions overlap. `world.rs` is the platforms: objects, late look-ups, refusals, throttling, lost requests, lost
 //! answers, requests carried out twice. Bodies, HTTP and the vendors' own rules are not in it; neither are Kafka's protocol, uploads,
-//! the gate's checks other than the approval, touchpoints, deadlines and the audit log.
+//! the gate's checks other than the approval, touchpoints, deadlines and the audit log. Nor is the lease's own word to commands of a
+//! version that goes back (`commands.lease`): what a rollback takes back by itself shows without it.
 //!
 //! **How to use it.** `cargo test --lib sim` runs the number of steps that CI runs. `CAMPAIGN_EXECUTION_SIM_STEPS` and
 //! `CAMPAIGN_EXECUTION_SIM_SEED` change that and where it begins; `-- --nocapture` shows what was visited. A failure prints the one
