@@ -522,23 +522,29 @@ pub(crate) async fn apply_reports(
             continue;
         };
         let (before, went) = (leg.state, execution.saga.direction);
-        let comes_back = before == LegState::Retiring && coming_back.contains(&leg.id);
-        let heard = execution
-            .saga
-            .report_of_replacement(leg.position, leg.state, report.what, leg.outgoing);
+        let comes_back = report.what == Report::Retired
+            && before == LegState::Retiring
+            && went == Direction::Forward
+            && coming_back.contains(&leg.id);
+        let saga = &mut execution.saga;
+        let heard = if comes_back {
+            let back = saga.take_back(leg.position, before, true);
+            back.map_err(|fenced| fenced.to_string())
+        } else {
+            let heard = saga.report_of_replacement(leg.position, before, report.what, leg.outgoing);
+            heard.map_err(|illegal| illegal.to_string())
+        };
         let detail = match heard {
-            Ok(mut effects) => {
-                // It is off for a moment only: nothing comes to rest by that.
-                effects.retain(|e| !comes_back || !matches!(e, Effect::Settle(_)));
+            Ok(effects) => {
                 moves
                     .note(conn, compose, (place, execution), Some(leg), &effects)
                     .await?;
                 serde_json::json!({ "from": before, "report": report.what, "to": leg.state, "error": report.error })
             }
-            Err(illegal) => serde_json::json!({ "refused": illegal.to_string() }),
+            Err(refused) => serde_json::json!({ "refused": refused }),
         };
-        if leg.state == LegState::Retired && comes_back {
-            supersede::come_back(conn, compose, &mut moves, (place, execution), leg).await?;
+        if comes_back {
+            supersede::its_own_again(conn, execution.id, Some(leg.id)).await?;
         }
         let turned = went == Direction::Forward && execution.saga.direction == Direction::Back;
         let (leg, swept, tenant_id, plan_version) = (

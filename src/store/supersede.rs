@@ -5,7 +5,7 @@
 
 use super::amend::{Came, Existing, Joining, existing, insert, key_of, unchangeable};
 use super::gate::GateJob;
-use super::moves::{self, Compose, ExecutionRow, LegRow, Moves};
+use super::moves::{self, Compose, ExecutionRow, Moves};
 use super::replace::{self, Fixed, Note, There};
 use super::withdraw::{self, Queued};
 use super::{Conn, StoreError, lineage, refused, to_json, touchpoints};
@@ -401,24 +401,6 @@ pub(crate) async fn giving_up(conn: &mut Conn, legs: &[i64]) -> Result<Vec<Givin
         .into_iter()
         .map(|(leg, newer, back)| GivingUp { leg, newer, back })
         .collect())
-}
-
-/// One of them is off. Its execution is locked.
-pub(crate) async fn come_back(
-    conn: &mut Conn,
-    compose: &dyn Compose,
-    moves: &mut Moves,
-    (place, older): (usize, &mut ExecutionRow),
-    leg: &mut LegRow,
-) -> Result<(), StoreError> {
-    if let Ok(effects) = older.saga.take_back(leg.position, leg.state, true) {
-        let execution_id = older.id;
-        moves
-            .note(conn, compose, (place, older), Some(&mut *leg), &effects)
-            .await?;
-        its_own_again(conn, execution_id, Some(leg.id)).await?;
-    }
-    Ok(())
 }
 
 /// A leg that came back (or every leg of an execution that gets a payload of its own) owes nothing to a newer version any more: what

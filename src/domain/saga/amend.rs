@@ -176,7 +176,8 @@ impl Saga {
     }
 
     /// The newer version gives a campaign back, off: it is made as this version has it, and switched on again if it was on. Was this
-    /// version rolled back meanwhile, it is undone, and goes on to the one before.
+    /// version rolled back meanwhile, it is undone, and goes on to the one before. A leg that is still being switched off is taken back
+    /// in place of its report that it is off: being off for a moment must not pass for a step of its own.
     ///
     /// # Errors
     /// [`Fenced`]: it was not taken over.
@@ -188,7 +189,7 @@ impl Saga {
                     .move_leg(position, state, LegState::Undoing, Some(CommandKind::Undo))
                     .ok_or(fenced);
             }
-            (LegState::Superseded | LegState::Retired, Direction::Forward) => {}
+            (LegState::Superseded | LegState::Retired | LegState::Retiring, Direction::Forward) => {}
             (_, _) => return Err(fenced),
         }
         self.settled = None;

@@ -27,7 +27,13 @@ impl Model {
         let went = self.saga(execution).map(|s| s.direction);
         let outgoing = self.outgoing(leg_id);
         let mut due = Vec::new();
-        let Some(mut effects) = self.executions.get_mut(&execution).and_then(|e| {
+        let forward = went == Some(Direction::Forward);
+        if what == Report::Retired && before == LegState::Retiring && forward && self.comes_back(leg_id) {
+            self.take_back(execution, leg_id, true, &mut due, |_| ());
+            self.write(due);
+            return;
+        }
+        let Some(effects) = self.executions.get_mut(&execution).and_then(|e| {
             e.row
                 .saga
                 .report_of_replacement(position, before, what, outgoing)
@@ -35,14 +41,12 @@ impl Model {
         }) else {
             return;
         };
-        let comes_back = before == LegState::Retiring && self.comes_back(leg_id);
-        effects.retain(|e| !comes_back || !matches!(e, Effect::Settle(_)));
         self.note(execution, Some(leg_id), &effects, &mut due);
-        let is = |model: &Self, state| model.legs.get(&leg_id).is_some_and(|l| l.row.state == state);
-        if comes_back && is(self, LegState::Retired) {
-            self.take_back(execution, leg_id, true, &mut due, |_| ());
-        }
-        if is(self, LegState::Undone)
+        let undone = self
+            .legs
+            .get(&leg_id)
+            .is_some_and(|l| l.row.state == LegState::Undone);
+        if undone
             && before != LegState::Undone
             && let Some(from) = from
         {
