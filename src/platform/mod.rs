@@ -16,7 +16,7 @@ use crate::domain::catalog::CatalogHealth;
 use crate::domain::error::LegError;
 use crate::domain::manifest::{Desired, Manifest, Serving};
 use crate::domain::money::{Currency, Money};
-use crate::domain::plan::{Catalog, Objective};
+use crate::domain::plan::{AdGroup, Catalog, Objective};
 use crate::domain::spec::{Asset, LegSpec};
 use crate::domain::tenant::Account;
 use crate::domain::tracking;
@@ -334,6 +334,40 @@ pub struct Problem {
     pub what: String,
     /// What to do.
     pub remedy: String,
+}
+
+/// What an adapter's check has found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Check {
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Check {
+    /// One more.
+    pub(crate) fn no(
+        &mut self,
+        pointer: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.problems.push(Problem {
+            pointer: pointer.into(),
+            what: what.into(),
+            remedy: remedy.into(),
+        });
+    }
+
+    /// The platform has no keywords, in its own words; the ad group at this place may have none.
+    pub(crate) fn no_keywords(&mut self, group: &AdGroup, place: usize, what: &str) {
+        for (given, name) in [
+            (!group.keywords.is_empty(), "keywords"),
+            (!group.negative_keywords.is_empty(), "negative_keywords"),
+        ] {
+            if given {
+                self.no(format!("/ad_groups/{place}/{name}"), what, "take them out");
+            }
+        }
+    }
 }
 
 /// One advertising platform. Methods without `async` are pure.

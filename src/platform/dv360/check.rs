@@ -6,26 +6,12 @@ use super::settings::{Settings, settings};
 use super::{bidding, dates, mapping, targeting};
 use crate::domain::plan::{Ad, Audience, Objective, Period};
 use crate::domain::spec::LegSpec;
-use crate::platform::Problem;
+use crate::platform::{Check, Problem};
 use chrono::Datelike;
-
-struct Check {
-    problems: Vec<Problem>,
-}
-
-impl Check {
-    fn no(&mut self, pointer: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.push(Problem {
-            pointer: pointer.into(),
-            what: what.into(),
-            remedy: remedy.into(),
-        });
-    }
-}
 
 /// Everything that is wrong with the campaign.
 pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
-    let mut check = Check { problems: Vec::new() };
+    let mut check = Check::default();
     let campaign = &spec.campaign;
     if let Err(no) = offer(campaign.objective, campaign.channel.as_deref()) {
         let known = campaign.channel.as_deref().is_some_and(|c| CHANNELS.contains(&c));
@@ -46,18 +32,7 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
         );
     }
     for (g, group) in campaign.ad_groups.iter().enumerate() {
-        for (given, name) in [
-            (!group.keywords.is_empty(), "keywords"),
-            (!group.negative_keywords.is_empty(), "negative_keywords"),
-        ] {
-            if given {
-                check.no(
-                    format!("/ad_groups/{g}/{name}"),
-                    "keywords are not offered on DV360",
-                    "take them out",
-                );
-            }
-        }
+        check.no_keywords(group, g, "keywords are not offered on DV360");
         for (a, one) in group.ads.iter().enumerate() {
             ad(
                 one,

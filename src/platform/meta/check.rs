@@ -6,7 +6,7 @@ use super::{formats, mapping, offers};
 use crate::domain::money::Money;
 use crate::domain::plan::{Objective, Period};
 use crate::domain::spec::LegSpec;
-use crate::platform::Problem;
+use crate::platform::{Check, Problem};
 
 /// Countries whose targeting needs a beneficiary and a payor: the EU (regulation 2022/2065, error 3858152).
 const EU: &[&str] = &[
@@ -25,30 +25,9 @@ const CATEGORIES: &[&str] = &[
     "FINANCIAL_PRODUCTS_SERVICES",
 ];
 
-/// What was found so far.
-pub(super) struct Check {
-    problems: Vec<Problem>,
-}
-
-impl Check {
-    /// One more.
-    pub(super) fn no(
-        &mut self,
-        pointer: impl Into<String>,
-        what: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
-        self.problems.push(Problem {
-            pointer: pointer.into(),
-            what: what.into(),
-            remedy: remedy.into(),
-        });
-    }
-}
-
 /// Everything that is wrong with the campaign.
 pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
-    let mut check = Check { problems: Vec::new() };
+    let mut check = Check::default();
     let settings = match settings(spec) {
         Ok(settings) => settings,
         Err(problem) => return vec![problem],
@@ -60,18 +39,7 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
     people(spec, &settings, &mut check);
     needs(spec, &settings, &mut check);
     for (g, group) in spec.campaign.ad_groups.iter().enumerate() {
-        for (given, name) in [
-            (!group.keywords.is_empty(), "keywords"),
-            (!group.negative_keywords.is_empty(), "negative_keywords"),
-        ] {
-            if given {
-                check.no(
-                    format!("/ad_groups/{g}/{name}"),
-                    "Meta has no keywords",
-                    "take them out",
-                );
-            }
-        }
+        check.no_keywords(group, g, "Meta has no keywords");
         for (a, one) in group.ads.iter().enumerate() {
             formats::ad(spec, one, &format!("/ad_groups/{g}/ads/{a}"), &mut check);
         }

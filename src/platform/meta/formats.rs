@@ -3,10 +3,10 @@
 //! Must not let anything of an ad be dropped silently: a text, an asset or a size that the format has no place for is a problem
 //! that names it.
 
-use super::check::Check;
 use super::mapping::CALLS_TO_ACTION;
 use crate::domain::plan::Ad;
 use crate::domain::spec::LegSpec;
+use crate::platform::Check;
 use std::ops::RangeInclusive;
 
 /// One image with a link.

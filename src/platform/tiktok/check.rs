@@ -7,7 +7,7 @@ use super::{amounts, audience, geo, mapping, offers::shows_products};
 use crate::domain::money::Money;
 use crate::domain::plan::{Ad, AdGroup, Objective, Period};
 use crate::domain::spec::LegSpec;
-use crate::platform::Problem;
+use crate::platform::{Check, Problem};
 
 /// Longest text of an ad; a Chinese, Japanese or Korean character counts twice (`ad_text` of /ad/create/).
 const AD_TEXT: usize = 100;
@@ -16,23 +16,9 @@ const CAROUSEL: std::ops::RangeInclusive<usize> = 2..=35;
 /// Impressions of a frequency cap (`frequency` of /adgroup/create/).
 const CAP: std::ops::RangeInclusive<u32> = 1..=1000;
 
-struct Check {
-    problems: Vec<Problem>,
-}
-
-impl Check {
-    fn no(&mut self, pointer: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.push(Problem {
-            pointer: pointer.into(),
-            what: what.into(),
-            remedy: remedy.into(),
-        });
-    }
-}
-
 /// Everything that is wrong with the campaign.
 pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
-    let mut check = Check { problems: Vec::new() };
+    let mut check = Check::default();
     let settings = match settings(spec) {
         Ok(settings) => settings,
         Err(problem) => return vec![problem],
@@ -61,18 +47,7 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
 }
 
 fn ad_group(group: &AdGroup, g: usize, check: &mut Check) {
-    for (given, name) in [
-        (!group.keywords.is_empty(), "keywords"),
-        (!group.negative_keywords.is_empty(), "negative_keywords"),
-    ] {
-        if given {
-            check.no(
-                format!("/ad_groups/{g}/{name}"),
-                "TikTok's feed has no keywords",
-                "take them out",
-            );
-        }
-    }
+    check.no_keywords(group, g, "TikTok's feed has no keywords");
 }
 
 /// An amount as TikTok counts: more than none, and no more decimals than it takes.
