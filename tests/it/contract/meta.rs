@@ -53,6 +53,23 @@ async fn what_the_token_cannot_see_is_not_gone() {
     );
 }
 
+/// Edges may lag behind what was made; by its id an object can be read at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_edges_do_not_show_yet_is_read_by_its_id() {
+    let bench = bench().await;
+    bench.world(&json!({ "late_visibility_ms": 600_000 })).await;
+    let leg = built(&bench).await;
+    let alone = bench.read(&leg).await;
+    assert_eq!(leg.differences(&alone), [] as [String; 0]);
+    let read = bench.platform.read_all(&bench.session, &[&leg.manifest]).await;
+    let together = read.expect("read").remove(0);
+    assert_eq!(leg.differences(&together), [] as [String; 0]);
+    for kind in ["adsets", "ads"] {
+        let asked = bench.bodies(&format!("{kind}.get")).await;
+        assert_eq!(asked.len(), 2, "{kind}: alone and together");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parent_that_is_not_known_yet_is_waited_for() {
     let bench = bench().await;
