@@ -146,6 +146,7 @@ mod tests {
                     serving: Serving::Paused,
                     applied: Value::Null,
                     unheard: false,
+                    may_be_off: false,
                 })
                 .collect(),
         }

@@ -94,6 +94,9 @@ pub struct RemoteObject {
     /// A change of it was sent since then, and nobody heard what became of that: it may look otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unheard: bool,
+    /// It was switched off since then, and nobody heard what became of that: it may be off while `serving` says on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_off: bool,
 }
 
 /// What we made for one leg.
@@ -130,6 +133,20 @@ impl Manifest {
             ObjectState::Created => object.remote_id.as_deref(),
             ObjectState::Intended | ObjectState::Removed => None,
         }
+    }
+
+    /// As whoever switches it on has to take it: what may be off is off.
+    #[must_use]
+    pub fn with_doubts_off(&self) -> Self {
+        let mut there = self.clone();
+        for object in there
+            .objects
+            .iter_mut()
+            .filter(|o| o.may_be_off && o.serving == Serving::Active)
+        {
+            object.serving = Serving::Paused;
+        }
+        there
     }
 
     /// The campaign's id on the platform.

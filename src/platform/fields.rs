@@ -247,6 +247,7 @@ fn sent(platform: &dyn Platform, sample: &Sample, spec: &LegSpec) -> Option<Vec<
                             },
                             applied: wanted.fields.clone(),
                             unheard: false,
+                            may_be_off: false,
                         });
                     }
                 }

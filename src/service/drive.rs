@@ -230,7 +230,10 @@ impl Drive {
             CommandKind::Activate => self.activate().await,
             CommandKind::Undo => self.undo(switched_off).await,
             CommandKind::Retire => self.retire().await,
-            CommandKind::Build | CommandKind::Hold | CommandKind::Release => self.build().await,
+            CommandKind::Build | CommandKind::Hold | CommandKind::Release => match self.build().await {
+                Err(halt) => Err(self.as_it_was(halt).await?),
+                built => built,
+            },
         }
     }
 
@@ -410,7 +413,11 @@ impl Drive {
     async fn reach(&mut self, goal: Goal, desired: &[Desired]) -> Result<(), Halt> {
         loop {
             let account = self.session.account.clone();
-            let mut mutations = self.tools.platform.next(goal, desired, &self.manifest, &account);
+            let there = match goal {
+                Goal::Active => &self.manifest.with_doubts_off(),
+                Goal::Built | Goal::Paused | Goal::Removed => &self.manifest,
+            };
+            let mut mutations = self.tools.platform.next(goal, desired, there, &account);
             if mutations.is_empty() {
                 return Ok(());
             }
@@ -446,6 +453,7 @@ impl Drive {
                 },
                 applied: wanted.fields.clone(),
                 unheard: false,
+                may_be_off: false,
             });
         }
     }
@@ -571,7 +579,10 @@ impl Drive {
                         object.applied = fields.clone();
                     }
                 }
-                Op::Serve { serving } => object.serving = *serving,
+                Op::Serve { serving } => {
+                    object.serving = *serving;
+                    object.may_be_off = false;
+                }
                 Op::Remove => {
                     object.state = ObjectState::Removed;
                     object.serving = Serving::None;

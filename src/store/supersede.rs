@@ -324,7 +324,7 @@ pub(crate) async fn give_back(
         "-- amend.give_back
          UPDATE execution_manifest o SET objects = n.objects, revision = n.revision,
                 platform_campaign_id = n.platform_campaign_id, unknown_until = n.unknown_until,
-                unresolved_looks = n.unresolved_looks, updated_at = clock_timestamp()
+                unresolved_looks = n.unresolved_looks, held = n.held, updated_at = clock_timestamp()
          FROM execution_manifest n WHERE o.leg_id = $2 AND n.leg_id = $1",
     )
     .bind(newer_leg)
@@ -478,9 +478,9 @@ async fn adopt(conn: &mut Conn, legs: &[Joining<'_>], ids: &[i64]) -> Result<(),
         "-- amend.adopt
          INSERT INTO execution_manifest (leg_id, tenant_id, plan_version, platform, logical_campaign_key, account_id,
              campaign_name, platform_campaign_id, tracking_mode, spec, revision, mutation_count, objects, unknown_until,
-             unresolved_looks)
+             unresolved_looks, held)
          SELECT n.new, l.tenant_id, l.plan_version, l.platform, l.logical_campaign_key, m.account_id, n.name,
-             m.platform_campaign_id, m.tracking_mode, m.spec, m.revision, 0, m.objects, m.unknown_until, m.unresolved_looks
+             m.platform_campaign_id, m.tracking_mode, m.spec, m.revision, 0, m.objects, m.unknown_until, m.unresolved_looks, m.held
          FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS n (new, old, name)
               JOIN execution_manifest m ON m.leg_id = n.old JOIN leg l ON l.id = n.new",
     )

@@ -1,7 +1,8 @@
 //! The kill switch: what is on goes off, nothing new is sent, and the end of the pause restores exactly what it found.
 
+use crate::amend::{amended, raise};
 use crate::support::app::App;
-use crate::support::{hand, plans};
+use crate::support::{hand, particulars, plans};
 use campaign_execution::platform;
 use campaign_execution::service::compose::Composer;
 use campaign_execution::store::pause::{Switch, Switched};
@@ -261,6 +262,73 @@ async fn a_pause_in_the_middle_of_a_launch_leaves_nothing_on() {
         app.assert_no_duplicates().await;
         app.assert_audit_whole().await;
     }
+}
+
+/// The pause meets a change between its build and its activation, and switches off; nobody hears of that. What is announced when the
+/// pause is over is on all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_pause_switched_off_unheard_comes_on_again() {
+    for platform in platform::all() {
+        let name = platform.name();
+        let app = App::start().await;
+        // Scheduled: what is live would be read before it is announced.
+        let plan = plans::only(plans::plan("unheard.1"), name);
+        app.publish(&plan).await;
+        app.settle_and_warp(6).await;
+        assert_eq!(count_on(&app).await, 1, "{name}: {:?}", app.legs(&plan).await);
+        app.publish(&amended(&plan, 1, |p| raise(p, 0, 5))).await;
+        app.wiring.gatekeeper().step().await.expect("the gate opens");
+        app.pump().await;
+        app.work(name).await;
+        let states: Vec<String> = app.legs(&plan).await.into_values().collect();
+        assert_eq!(states, ["activating"], "{name}");
+        pause(&app).await;
+        for method in particulars::of(name).writes {
+            app.fault(
+                json!({ "vendor": name, "method": method, "kind": "reset", "effect": "after", "times": 1 }),
+            )
+            .await;
+        }
+        app.fault(json!({ "vendor": name, "method": particulars::of(name).pause.0, "kind": "reset", "effect": "after", "times": 1 }))
+            .await;
+        app.pump().await;
+        app.work(name).await;
+        assert_eq!(count_on(&app).await, 0, "{name}: switched off");
+        app.mend().await;
+        unpause(&app).await;
+        app.settle_and_warp(6).await;
+        let states: Vec<String> = app.legs(&plan).await.into_values().collect();
+        assert_eq!(states, ["scheduled"], "{name}");
+        assert_eq!(count_on(&app).await, 1, "{name}: {:?}", campaigns(&app).await);
+        app.assert_no_duplicates().await;
+        app.assert_audit_whole().await;
+    }
+}
+
+/// A change that is refused leaves the campaign as it was before the pause, not as the pause left it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_after_a_pause_is_on_as_before() {
+    let app = App::start().await;
+    let plan = plans::only(plans::running_plan("refused.1"), "meta");
+    app.publish(&plan).await;
+    app.settle_and_warp(6).await;
+    pause(&app).await;
+    app.settle_and_warp(3).await;
+    assert_eq!(count_on(&app).await, 0);
+    app.publish(&amended(&plan, 1, |p| raise(p, 0, 5))).await;
+    app.settle_and_warp(3).await;
+    assert_eq!(count_on(&app).await, 0, "paused");
+    app.fault(json!({ "vendor": "meta", "method": "campaigns.update", "error": "100/1885272", "times": 1 }))
+        .await;
+    unpause(&app).await;
+    app.settle_and_warp(6).await;
+    assert_eq!(app.legs(&plan).await["meta/prospecting"], "unamended");
+    assert_eq!(count_on(&app).await, 1, "{:?}", campaigns(&app).await);
+    assert_eq!(
+        app.number("SELECT count(*) FROM execution_manifest WHERE jsonb_array_length(held) > 0")
+            .await,
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

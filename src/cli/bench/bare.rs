@@ -158,6 +158,7 @@ fn note(mutation: &Mutation, ids: &[(String, String)], desired: &[Desired], mani
                     },
                     applied: wanted.fields.clone(),
                     unheard: false,
+                    may_be_off: false,
                 });
             }
         }

@@ -114,6 +114,7 @@ fn made(desired: &Desired, id: &str, serving: Serving) -> RemoteObject {
         },
         applied: desired.fields.clone(),
         unheard: false,
+        may_be_off: false,
     }
 }
 

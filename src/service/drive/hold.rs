@@ -6,7 +6,7 @@
 use super::{Drive, Halt, Pending, give_back};
 use crate::domain::hold::{self, Hold};
 use crate::domain::manifest::{Manifest, ObjectState, Serving};
-use crate::domain::saga::CommandKind;
+use crate::domain::saga::{CommandKind, LegState, Report};
 use crate::platform::{Goal, Mutation, Reading};
 use crate::service::backoff;
 use crate::store::progress::Then;
@@ -23,9 +23,11 @@ impl Drive {
             CommandKind::Hold => Some(self.hold().await),
             CommandKind::Release => Some(self.release().await),
             CommandKind::Build | CommandKind::Activate if self.job.paused => Some(self.hold_back().await),
-            CommandKind::Build | CommandKind::Activate | CommandKind::Undo | CommandKind::Retire => {
+            // What was off for a pause stays written down until its change is activated, or refused.
+            CommandKind::Build => None,
+            CommandKind::Activate | CommandKind::Undo | CommandKind::Retire => {
                 // Its own way is its own account of what is on.
-                self.held = None;
+                self.pending.manifest |= self.held.take().is_some_and(|held| !held.is_empty());
                 None
             }
         }
@@ -139,6 +141,26 @@ impl Drive {
             json!({ "objects": restored, "stays_off": stays_off }),
         );
         Ok(Then::Close { report: "released" })
+    }
+
+    /// A change that is refused leaves the campaign as it was: also on, where a pause came between.
+    pub(super) async fn as_it_was(&mut self, halt: Halt) -> Result<Halt, Halt> {
+        let refused = matches!(
+            &halt,
+            Halt::With(Then::Finish {
+                report: Report::Failed,
+                ..
+            })
+        );
+        let amending = self.job.leg_state == LegState::Amending && !self.job.paused;
+        let Some(held) = self.held.clone().filter(|_| refused && amending) else {
+            return Ok(halt);
+        };
+        let restored = self.switch_on(&held).await?;
+        self.held = None;
+        self.pending.manifest = true;
+        self.record("leg.released", json!({ "objects": restored, "stays_off": null }));
+        Ok(halt)
     }
 
     /// Turns on again what the hold turned off and what is still there and off; which objects those were.

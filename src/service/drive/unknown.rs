@@ -64,15 +64,18 @@ impl Drive {
             .extend(over.into_iter().map(|(id, _)| (id, Ended::Void)));
     }
 
-    /// An update was sent, and it is not known whether it was carried out.
+    /// It was sent, and it is not known whether it was carried out.
     pub(super) fn not_heard_of(&mut self, op: &Op, keys: &[String]) {
-        if !matches!(op, Op::Update { .. }) {
-            return;
-        }
+        let updated = matches!(op, Op::Update { .. });
+        let switched_off = *op
+            == Op::Serve {
+                serving: Serving::Paused,
+            };
         for object in self.manifest.objects.iter_mut().filter(|o| keys.contains(&o.key)) {
-            object.unheard = true;
-            self.pending.manifest = true;
+            object.unheard |= updated;
+            object.may_be_off |= switched_off;
         }
+        self.pending.manifest |= updated || switched_off;
     }
 
     /// Whatever earlier calls have switched on is off.

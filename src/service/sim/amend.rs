@@ -3,7 +3,7 @@
 
 use super::mistake::Mistake;
 use super::plans::{Came, Queued, fixed};
-use super::store::{Command, Due, Leg, Made, Model};
+use super::store::{Command, Due, Leg, Model};
 use crate::domain::hold::Hold;
 use crate::domain::saga::{Amendment, CommandKind, Direction, Effect, Joins, LegState, Saga};
 use crate::domain::spec::LegSpec;
@@ -383,10 +383,7 @@ impl Model {
         let (Some(old), Some(new)) = (self.made.get(&from), self.legs.get(&leg)) else {
             return;
         };
-        let mut made = Made {
-            held: None,
-            ..old.clone()
-        };
+        let mut made = old.clone();
         made.manifest.leg = new.spec.key.clone();
         made.manifest.campaign_name.clone_from(&new.spec.campaign_name);
         made.manifest.mutation_count = 0;
@@ -440,7 +437,7 @@ impl Model {
             {
                 old.manifest.objects = new.manifest.objects;
                 old.manifest.revision = new.manifest.revision;
-                (old.unknown_until, old.looks) = (new.unknown_until, new.looks);
+                (old.unknown_until, old.looks, old.held) = (new.unknown_until, new.looks, new.held);
             }
         }) {
             return;

@@ -267,6 +267,17 @@ impl Town<'_> {
             if matches!(leg.row.state, LegState::Live | LegState::Scheduled) {
                 self.as_planned(leg, &world)?;
             }
+            let held = self.model.made.get(&leg.row.id).and_then(|m| m.held.as_ref());
+            let forward = matches!(
+                leg.row.state,
+                LegState::Live | LegState::Scheduled | LegState::Unamended
+            );
+            if let Some(off) = held.filter(|held| forward && !held.is_empty()) {
+                return Err(format!(
+                    "nobody pauses leg {}, {:?}, and {off:?} was not switched on again",
+                    leg.row.id, leg.row.state
+                ));
+            }
         }
         for object in world.objects.iter().filter(|o| !o.gone) {
             let known = self

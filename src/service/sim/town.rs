@@ -357,6 +357,7 @@ impl<'a> Town<'a> {
             asks: inbox,
             ask: None,
             lease,
+            since: self.model.step,
         });
         self.poll(self.drives)
     }
@@ -601,11 +602,8 @@ impl<'a> Town<'a> {
                     .any(|c| c.root == call.root && c.drive != call.drive && c.came.is_none());
                 (call.drive, call.root, call.mutation.clone(), others)
             };
-            let leg = self
-                .workers
-                .iter()
-                .find(|w| w.number == drive)
-                .map_or(0, |w| w.leg);
+            let worker = self.workers.iter().find(|w| w.number == drive);
+            let (leg, since) = worker.map_or((0, 0), |w| (w.leg, w.since));
             if others {
                 return Err(format!(
                     "two workers write to the campaign of root {root} at the same time"
@@ -613,7 +611,8 @@ impl<'a> Town<'a> {
             }
             self.watch.sent(&self.model, leg, &mutation)?;
             if mutation.op == Op::Remove && !mutation.objects.is_empty() {
-                self.watch.removes(&self.model, &locked(&self.world), leg)?;
+                self.watch
+                    .removes(&self.model, &locked(&self.world), leg, since)?;
             }
             debug_assert!(
                 mutation.op

@@ -22,6 +22,8 @@ pub(super) struct Watch {
     /// In which step an execution was turned by a rollback, and the tenant paused.
     turned: BTreeMap<i64, u64>,
     paused: Option<u64>,
+    /// In which step a leg was seen stuck last.
+    stuck: BTreeMap<i64, u64>,
     /// First launches that are over.
     launched: BTreeSet<i64>,
     /// When the payload in force was approved.
@@ -148,13 +150,15 @@ impl Watch {
         Ok(())
     }
 
-    /// A rollback removes nothing while anything of its version is on that could still be switched off.
-    pub(super) fn removes(&self, model: &Model, world: &World, leg: i64) -> Result<(), String> {
+    /// A rollback removes nothing while anything of its version is on that could still be switched off. What was given up as stuck
+    /// when the worker looked, and is tried again only since, it could not wait for.
+    pub(super) fn removes(&self, model: &Model, world: &World, leg: i64, since: u64) -> Result<(), String> {
         let Some(undone) = model.legs.get(&leg).filter(|l| l.row.state == LegState::Undoing) else {
             return Ok(());
         };
         let going_off = |l: &&Leg| {
             l.execution == undone.execution
+                && self.stuck.get(&l.row.id).is_none_or(|seen| *seen < since)
                 && matches!(
                     l.row.state,
                     LegState::Undoing | LegState::Activating | LegState::Amending | LegState::Retiring
@@ -192,6 +196,8 @@ impl Watch {
             }
         }
         self.states = model.legs.values().map(|l| (l.row.id, l.row.state)).collect();
+        let stuck = self.states.iter().filter(|(_, state)| **state == LegState::Stuck);
+        self.stuck.extend(stuck.map(|(id, _)| (*id, model.step)));
         Ok(())
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Worker {
     pub asks: mpsc::Receiver<Ask>,
     pub ask: Option<Ask>,
     pub lease: i64,
+    /// The step in which it took the command.
+    pub since: u64,
 }
 
 /// What an undo asks the database, as it is when a worker goes on.

@@ -162,7 +162,12 @@ impl World {
             )
         };
         let trouble = self.climate.trouble;
-        let came = if self.chance(trouble / 4) {
+        // A change is what a platform says no to more often than to anything else.
+        let refusals = match mutation.op {
+            Op::Update { .. } => trouble,
+            Op::Create | Op::Serve { .. } | Op::Remove | Op::Account { .. } => trouble / 4,
+        };
+        let came = if self.chance(refusals) {
             Err(refused("refused", ErrorClass::Validation))
         } else if self.chance(trouble / 2) {
             Err(CallError::Unavailable {

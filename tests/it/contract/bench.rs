@@ -349,6 +349,7 @@ impl Leg {
                 },
                 applied: wanted.fields.clone(),
                 unheard: false,
+                may_be_off: false,
             });
         }
     }

@@ -180,6 +180,7 @@ fn built(spec: &LegSpec) -> Manifest {
             },
             applied: wanted.fields,
             unheard: false,
+            may_be_off: false,
         });
     }
     manifest
@@ -205,6 +206,7 @@ fn take_in(manifest: &mut Manifest, spec: &LegSpec, mutation: &Mutation, id: &st
         serving: Serving::Paused,
         applied: wanted.fields,
         unheard: false,
+        may_be_off: false,
     });
 }
 

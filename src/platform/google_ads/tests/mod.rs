@@ -244,6 +244,7 @@ fn built(spec: &LegSpec) -> Manifest {
             },
             applied: object.fields,
             unheard: false,
+            may_be_off: false,
         });
     }
     manifest

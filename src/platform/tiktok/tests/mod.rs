@@ -226,6 +226,7 @@ fn made(wanted: &Desired, id: &str) -> RemoteObject {
         serving: Serving::Paused,
         applied: wanted.fields.clone(),
         unheard: false,
+        may_be_off: false,
     }
 }
 
