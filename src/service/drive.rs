@@ -345,6 +345,7 @@ impl Drive {
             .platform
             .desire(&self.job.spec, &account, &facts)
             .map_err(|error| self.refused(*error))?;
+        self.what_updates_left(&desired).await?;
         self.reach(Goal::Built, &desired).await?;
         self.verify(&desired).await
     }

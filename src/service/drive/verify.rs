@@ -52,6 +52,9 @@ impl Drive {
         if let Eligibility::Disapproved(finding) = reading.eligibility {
             return Err(fail(Report::Failed, *finding));
         }
+        for object in &mut self.manifest.objects {
+            object.unheard &= !desired.iter().any(|d| d.key == object.key);
+        }
         self.pending.finding = reading.finding;
         self.pending.spec_applied = true;
         Ok(Then::Finish {
@@ -79,7 +82,17 @@ impl Drive {
         fail(Report::Failed, error)
     }
 
-    /// What an update did that nobody heard of again: the manifest takes over what is there, so that a `retry` sends what differs.
+    /// An update of which nobody heard again may be there: a plan that wants what was before has to send that.
+    pub(super) async fn what_updates_left(&mut self, desired: &[Desired]) -> Result<(), Halt> {
+        if self.manifest.objects.iter().any(|o| o.unheard) {
+            let reading = self.read().await?;
+            self.as_it_is(desired, &reading);
+        }
+        Ok(())
+    }
+
+    /// What an update did that nobody heard of again: the manifest takes over what is there, so that what differs is sent. It stays
+    /// in doubt until one is heard of, or the read-back finds nothing wrong: what was read may have been behind.
     /// (Somebody's own change it does not take over: `drift` shows that one.)
     fn as_it_is(&mut self, desired: &[Desired], reading: &Reading) {
         for seen in &reading.objects {
@@ -90,7 +103,6 @@ impl Drive {
             let mut ours = self.manifest.objects.iter_mut().filter(|o| o.unheard);
             if let Some(object) = ours.find(|o| o.key == seen.key) {
                 object.applied = seen.fields.clone();
-                object.unheard = false;
                 self.pending.manifest = true;
             }
         }
