@@ -33,6 +33,16 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// Whether it is true by itself. The others are only together with the manifest that says what they did, or may have done:
+    /// where that is not written the call stays open, to be found out.
+    #[must_use]
+    pub(crate) fn stands_alone(self) -> bool {
+        match self {
+            Self::Refused | Self::NotSent | Self::Unknown => true,
+            Self::Done | Self::Adopted | Self::Void => false,
+        }
+    }
+
     /// As the row spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -477,11 +487,10 @@ async fn end_mutations(
     saves: &[Save],
     held: &HashMap<(Uuid, i64), bool>,
 ) -> Result<(), StoreError> {
-    // Where the manifest is not written, what a call has done is not known there: it stays open, to be found out.
     let ended: Vec<(Uuid, &str)> = saves
         .iter()
         .map(|s| (s, held.contains_key(&(s.command_id, s.token))))
-        .flat_map(|(s, kept)| s.ended.iter().filter(move |(_, e)| kept || *e != Ended::Done))
+        .flat_map(|(s, kept)| s.ended.iter().filter(move |(_, e)| kept || e.stands_alone()))
         .map(|(id, e)| (*id, e.as_str()))
         .collect();
     if ended.is_empty() {

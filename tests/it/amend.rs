@@ -2,6 +2,7 @@
 //! Counted on the platforms' side: what did not change is not touched.
 
 use crate::support::app::App;
+use crate::support::command::run;
 use crate::support::{hand, plans};
 use campaign_execution::platform;
 use chrono::Duration;
@@ -178,6 +179,48 @@ async fn a_refused_change_leaves_what_is_on_as_it_was() {
     app.settle_and_warp(4).await;
     assert_eq!(app.legs(&plan).await["meta/prospecting"], "live");
     assert_eq!(app.effects().await, before + 1, "only what was missing");
+}
+
+/// The update was carried out, its answer never came, and by then the worker had lost its lease: nobody says what became of it. The
+/// plan that wants the old value back gets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_nobody_heard_of_is_taken_back() {
+    for platform in platform::all() {
+        let name = platform.name();
+        let app = App::start().await;
+        let plan = plans::only(plans::running_plan("unheard.1"), name);
+        app.publish(&plan).await;
+        app.settle_and_warp(6).await;
+        app.publish(&amended(&plan, 1, |p| raise(p, 0, 5))).await;
+        app.wiring.gatekeeper().step().await.expect("the gate opens");
+        app.pump().await;
+        app.world(json!({ "latency_ms": 200 })).await;
+        let open = "SELECT count(*) FROM mutation WHERE state = 'in_flight'";
+        let losing = async {
+            while app.number(open).await == 0 {
+                tokio::task::yield_now().await;
+            }
+            app.fault(json!({ "vendor": name, "kind": "reset", "effect": "after" }))
+                .await;
+            app.sql("UPDATE command SET lease_until = clock_timestamp(), lease_token = lease_token + 1 WHERE state = 'queued'")
+                .await
+        };
+        let (_, lost) = tokio::join!(app.work(name), losing);
+        assert_eq!(lost, 1, "{name}");
+        app.world(json!({ "latency_ms": 0 })).await;
+        app.mend().await;
+        assert_eq!(
+            app.number(open).await,
+            1,
+            "{name}: what it did is to be found out"
+        );
+        app.publish(&amended(&plan, 2, |_| ())).await;
+        app.settle_and_warp(6).await;
+        let states: Vec<String> = app.legs(&plan).await.into_values().collect();
+        assert_eq!(states, ["live"], "{name}: {:?}", app.leg_views(&plan).await);
+        let drift = run(&app, &["drift", "unheard.1"]);
+        assert_eq!(drift.code, Some(0), "{name}: {drift:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -240,7 +240,7 @@ impl Drive {
 /// What a save that a pause barred had still to say: everything but what is written in any case.
 pub(super) fn kept_back(pending: &Pending) -> Pending {
     Pending {
-        // Not written where a call has done something: that is written together with the manifest.
+        // Not written where it means something only together with the manifest.
         ended: pending.ended.clone(),
         records: Vec::new(),
         manifest: true,

@@ -96,13 +96,12 @@ impl Drive {
     /// (Somebody's own change it does not take over: `drift` shows that one.)
     fn as_it_is(&mut self, desired: &[Desired], reading: &Reading) {
         for seen in &reading.objects {
-            let wanted = desired.iter().find(|d| d.key == seen.key);
-            if wanted.is_none_or(|d| first_difference(&d.fields, &seen.fields).is_none()) {
+            let Some(wanted) = desired.iter().find(|d| d.key == seen.key) else {
                 continue;
-            }
+            };
             let mut ours = self.manifest.objects.iter_mut().filter(|o| o.unheard);
             if let Some(object) = ours.find(|o| o.key == seen.key) {
-                object.applied = seen.fields.clone();
+                object.applied = taken_over(&wanted.fields, &object.applied, &seen.fields);
                 self.pending.manifest = true;
             }
         }
@@ -179,6 +178,24 @@ impl Drive {
     }
 }
 
+/// What was applied, by what the platform holds. It shows more than was ever sent: only fields that are wanted, or once were, are taken
+/// over, and what is as it is wanted is taken for exactly that.
+fn taken_over(wanted: &Value, applied: &Value, seen: &Value) -> Value {
+    let (Value::Object(w), Value::Object(a), Value::Object(s)) = (wanted, applied, seen) else {
+        return seen.clone();
+    };
+    let ours = s
+        .iter()
+        .filter(|(name, _)| w.contains_key(*name) || a.contains_key(*name));
+    let taken = ours.map(|(name, there)| {
+        let as_wanted = w
+            .get(name)
+            .filter(|value| first_difference(value, there).is_none());
+        (name.clone(), as_wanted.unwrap_or(there).clone())
+    });
+    Value::Object(taken.collect())
+}
+
 /// The first field of `wanted` that `found` holds otherwise: its path and both values.
 fn first_difference(wanted: &Value, found: &Value) -> Option<(String, Value, Value)> {
     let (Value::Object(w), Value::Object(f)) = (wanted, found) else {
@@ -202,6 +219,15 @@ fn first_difference(wanted: &Value, found: &Value) -> Option<(String, Value, Val
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_never_ours_is_not_taken_over() {
+        let wanted = json!({ "budget": 120, "targeting": { "de": true } });
+        let applied = json!({ "budget": 120, "targeting": {}, "end": 1 });
+        let seen = json!({ "budget": 125, "targeting": { "de": true, "age": 18 }, "end": 1, "effective_status": "ACTIVE" });
+        let taken = json!({ "budget": 125, "targeting": { "de": true }, "end": 1 });
+        assert_eq!(taken_over(&wanted, &applied, &seen), taken);
+    }
 
     #[test]
     fn a_difference_is_named_by_its_path() {

@@ -455,7 +455,7 @@ impl Model {
     }
 
     pub(super) fn end_intents(&mut self, save: &Save, kept: bool) {
-        for (id, ended) in save.ended.iter().filter(|(_, e)| kept || *e != Ended::Done) {
+        for (id, ended) in save.ended.iter().filter(|(_, e)| kept || e.stands_alone()) {
             let open = *ended == Ended::Unknown;
             for intent in self.intents.iter_mut().filter(|i| i.id == *id) {
                 intent.open = intent.open && open;
