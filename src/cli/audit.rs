@@ -4,6 +4,7 @@
 
 use super::output::{Output, count};
 use super::{Failure, help};
+use crate::store::Store;
 use crate::store::audit::{ChainReport, GENESIS, Head, Link, Walk};
 use crate::wiring::Wiring;
 use chrono::{DateTime, Utc};
@@ -171,6 +172,7 @@ impl Export {
         if let Some(tenant) = self.tenant.as_ref().filter(|_| heads.is_empty()) {
             return Err(Failure::not_found(format!("tenant {tenant} has no audit log")));
         }
+        self.known(&wiring.store, &heads).await?;
         let mut out: Box<dyn Write + Send> = match &self.output {
             Some(path) => Box::new(BufWriter::new(File::create(path).map_err(|e| of(path, &e))?)),
             None => Box::new(BufWriter::new(std::io::stdout())),
@@ -182,6 +184,25 @@ impl Export {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(cannot_write(&error)),
             Err(_) | Ok(()) => Ok(0),
         }
+    }
+
+    /// An export that is empty for a misspelt version would pass for "nothing happened".
+    async fn known(&self, store: &Store, heads: &[Head]) -> Result<(), Failure> {
+        let Some(plan) = &self.plan else {
+            return Ok(());
+        };
+        for head in heads {
+            let first = store
+                .audit_page_of((&head.tenant_id, plan), 0, head.seq, 1)
+                .await?;
+            if !first.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(
+            Failure::not_found(format!("no entry of the audit log is about plan version {plan}"))
+                .hint("`campaign-execution status` lists the plan versions"),
+        )
     }
 
     async fn chain(

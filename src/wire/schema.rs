@@ -131,8 +131,72 @@ fn alternatives(
     into.push(Invalid::at(at, each.join(", or ")));
 }
 
-/// The validator's own words, without the offending value where that is large.
+/// What the patterns of the messages that people write mean.
+const PATTERNS: &[(&str, &str)] = &[
+    (r"^(0|[1-9]\d{0,12})(\.\d{1,4})?$", "a decimal such as \"250.00\""),
+    (r"^\d{1,6}(\.\d{1,6})?$", "a ratio such as \"4.5\""),
+    (
+        r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?$",
+        "a time such as \"2027-03-01T09:00:00Z\", or without the Z in the plan's timezone",
+    ),
+    (r"^[A-Z]{3}$", "a currency such as \"EUR\" (ISO 4217)"),
+    (r"^[A-Z]{2}$", "a country such as \"DE\" (ISO 3166-1)"),
+    (
+        r"^[a-z]{2}(-[A-Z]{2})?$",
+        "a language such as \"de\" or \"pt-BR\"",
+    ),
+    (r"^https://", "an address that begins with https://"),
+    (
+        r"^properties/\d{1,20}$",
+        "a GA4 property such as \"properties/300200100\"",
+    ),
+    (r"^\d{1,20}$", "a number of at most 20 digits, as text"),
+    (r"^[0-9a-f]{64}$", "64 hexadecimal digits in lower case"),
+    (
+        r"^[a-z0-9][a-z0-9-]{0,39}$",
+        "lower-case letters, digits and hyphens, at most 40 and no hyphen first",
+    ),
+    (
+        r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$",
+        "letters, digits, dots and hyphens, at most 64 and a letter or digit first",
+    ),
+    (
+        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+        "letters, digits, dots, underscores and hyphens, at most 128 and a letter or digit first",
+    ),
+    (
+        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        "letters, digits, dots, underscores and hyphens, at most 100 and a letter or digit first",
+    ),
+    (
+        r"^[A-Za-z0-9_/-]{1,100}$",
+        "letters, digits, underscores, slashes and hyphens, at most 100",
+    ),
+    (
+        r"^[a-z0-9.-]{1,253}$",
+        "a host in lower case such as \"shop.example.com\"",
+    ),
+    (
+        r"^[a-z_]{1,60}$",
+        "lower-case letters and underscores, at most 60",
+    ),
+    (
+        r"^[a-z_]{1,40}$",
+        "lower-case letters and underscores, at most 40",
+    ),
+];
+
+/// The validator's own words, without the offending value where that is large, and without a pattern that only a programmer reads.
 fn message(error: &ValidationError<'_>) -> String {
+    if let Kind::Pattern { pattern } = error.kind()
+        && let Some((_, words)) = PATTERNS.iter().find(|(known, _)| known == pattern)
+    {
+        let shown = error.instance().to_string();
+        return match shown.len() {
+            0..=200 => format!("{shown} should be {words}"),
+            _ => format!("the value should be {words}"),
+        };
+    }
     let large = match error.instance().as_ref() {
         Value::Object(_) | Value::Array(_) => true,
         Value::String(text) => text.len() > 200,
@@ -157,4 +221,30 @@ fn nearest<'n>(name: &str, names: &'n BTreeSet<String>) -> Option<&'n String> {
         .min()
         .filter(|(distance, _)| *distance <= name.len() / 3)
         .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(schema: &Value, into: &mut BTreeSet<String>) {
+        match schema {
+            Value::Object(map) => {
+                into.extend(map.get("pattern").and_then(Value::as_str).map(str::to_owned));
+                map.values().for_each(|inner| patterns(inner, into));
+            }
+            Value::Array(list) => list.iter().for_each(|inner| patterns(inner, into)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    #[test]
+    fn every_pattern_has_words_for_a_person() {
+        let mut used = BTreeSet::new();
+        for (_, text) in ALL {
+            patterns(&serde_json::from_str(text).unwrap(), &mut used);
+        }
+        let known: BTreeSet<String> = PATTERNS.iter().map(|(p, _)| (*p).to_owned()).collect();
+        assert_eq!(known, used);
+    }
 }

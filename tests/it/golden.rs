@@ -23,8 +23,8 @@ pub fn keep(name: &str, text: &str) {
     );
 }
 
-/// Compares with the file of this name, or writes it.
-fn same(name: &str, text: &str, wrong: &mut Vec<String>) {
+/// Compares with the file of this name, or writes it; what differs is added to `wrong`.
+pub fn same(name: &str, text: &str, wrong: &mut Vec<String>) {
     let path = folder().join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");

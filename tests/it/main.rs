@@ -23,6 +23,7 @@ mod lineage;
 mod metrics;
 mod migrations;
 mod never_twice;
+mod outputs;
 mod overwriting;
 mod pause;
 mod pauses_first;
