@@ -139,7 +139,8 @@ impl List {
                 vec![
                     when(record),
                     source_topic(record),
-                    format!("{} {}", record.partition, record.offset),
+                    record.partition.to_string(),
+                    record.offset.to_string(),
                     short(record.header("dlq_reason").unwrap_or("not said"), 90),
                     known.get(key).map_or("", |_| "redriven").to_owned(),
                 ]
@@ -156,7 +157,7 @@ impl List {
             output.line("there are no dead letters");
             return Ok(0);
         }
-        output.table(&["WHEN", "TOPIC", "PARTITION OFFSET", "REASON", ""], &rows);
+        output.table(&["WHEN", "TOPIC", "PARTITION", "OFFSET", "REASON", ""], &rows);
         if more > 0 {
             output.line(format!("… and {more} more (--limit)"));
         }

@@ -4,6 +4,7 @@ use crate::support::app::App;
 use crate::support::command::run;
 use crate::support::plans;
 use crate::support::process::{Service, make_topics, publish, wait_for};
+use crate::support::terminal::Terminal;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -104,9 +105,23 @@ async fn dead_letters_are_listed_shown_and_published_again_once() {
     let flawed_letter = of("plan.approved.dlq", "/campaigns/0/budget/amount");
     let control = of("execution.control.dlq", "/plan_version");
     let broken = of("plan.approved.dlq", "");
+    let mut terminal = Terminal::new(&app);
+    terminal.shows("dlq-list", "dlq list");
+    terminal.shows(
+        "dlq-show",
+        &format!("dlq show {}", flags(&flawed_letter).join(" ")),
+    );
+    terminal.shows(
+        "dlq-show-no-json",
+        &format!("dlq show {}", flags(&broken).join(" ")),
+    );
+    terminal.shows(
+        "dlq-redrive-unasked",
+        &format!("dlq redrive {}", flags(&control).join(" ")),
+    );
     let text = run(&app, &["dlq", "list"]).ok().out;
     assert!(
-        text.contains("PARTITION OFFSET") && text.contains("/campaigns/0/budget/amount"),
+        text.contains("PARTITION  OFFSET") && text.contains("/campaigns/0/budget/amount"),
         "{text}"
     );
 
@@ -158,6 +173,11 @@ async fn dead_letters_are_listed_shown_and_published_again_once() {
         PATIENCE,
     )
     .await;
+    terminal.shows(
+        "dlq-redrive-again",
+        &format!("dlq redrive {} --yes", place.join(" ")),
+    );
+    terminal.done();
     let again = run(&app, &with("redrive", &place, &["--yes"]));
     assert_eq!(again.code, Some(4), "{again:?}");
     assert!(

@@ -140,3 +140,20 @@ fn typical_errors_say_what_to_do() {
         wrong.join("\n")
     );
 }
+
+/// The outputs that a test keeps; a file that no test writes fails here.
+#[test]
+fn no_output_is_kept_for_nothing() {
+    let tests =
+        std::fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it")).expect("tests/it");
+    let sources: String = tests
+        .flatten()
+        .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
+        .collect();
+    let kept = std::fs::read_dir(folder().join("outputs")).expect("tests/golden/outputs");
+    let names = kept.flatten().filter_map(|e| e.file_name().into_string().ok());
+    let unused: Vec<String> = names
+        .filter(|name| !sources.contains(&format!("\"{}\",", name.trim_end_matches(".txt"))))
+        .collect();
+    assert!(unused.is_empty(), "files that no test refers to: {unused:?}");
+}

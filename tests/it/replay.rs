@@ -4,6 +4,7 @@
 use crate::support::app::App;
 use crate::support::command::run;
 use crate::support::process::{Service, make_topics, publish, rewind, wait_for};
+use crate::support::terminal::Terminal;
 use crate::support::{hand, plans};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -124,6 +125,10 @@ async fn a_consumer_group_set_back_finds_what_was_removed_and_a_person_has_it_ma
     let compared = "SELECT count(*) FROM audit_log WHERE action = 'drift.checked'";
     wait_for(&app, compared, 3, patience).await;
     assert_eq!(app.effects().await, quiet, "nothing is made unasked");
+    let mut terminal = Terminal::new(&app);
+    terminal.shows("touchpoints-drift", "touchpoints");
+    terminal.shows("drift-removed", "drift back.1");
+    terminal.shows("drift-mend-unasked", "drift back.1 --mend");
     let asked = run(&app, &["touchpoints"]).ok().out;
     assert!(
         asked.contains("back.1") && asked.contains("drift back.1 --tenant acme --mend"),
@@ -168,6 +173,13 @@ async fn a_consumer_group_set_back_finds_what_was_removed_and_a_person_has_it_ma
         "--offset",
         &place.1,
     ];
+    let place = at.join(" ");
+    terminal.shows("replay-verify-differs", &format!("replay {place} --mode verify"));
+    terminal.shows("replay-unasked", &format!("replay {place}"));
+    terminal.shows(
+        "replay-force-without-reason",
+        &format!("replay {place} --mode force --yes"),
+    );
     let seen = run(
         &app,
         &[&["replay"], at.as_slice(), &["--mode", "verify"]].concat(),
@@ -196,6 +208,9 @@ async fn a_consumer_group_set_back_finds_what_was_removed_and_a_person_has_it_ma
         &[&["replay"], at.as_slice(), &["--mode", "verify"]].concat(),
     );
     assert_eq!(seen.code, Some(0), "{seen:?}");
+    terminal.shows("replay-verify", &format!("replay {place} --mode verify"));
+    terminal.shows("replay", &format!("replay {place} --yes --reason \"to be sure\""));
+    terminal.done();
     let (_, code) = service.terminate();
     assert_eq!(code, Some(0));
     app.assert_no_duplicates().await;

@@ -9,4 +9,5 @@ pub mod plans;
 pub mod process;
 pub mod receiver;
 pub mod shelf;
+pub mod terminal;
 pub mod time;
