@@ -10,7 +10,7 @@ use super::mapping::{DECLARATIONS, Settings, settings};
 use super::{demand_gen, geo, people, performance_max, search, shopping};
 use crate::domain::plan::{Ad, AdGroup, Campaign, Period};
 use crate::domain::spec::LegSpec;
-use crate::platform::Problem;
+use crate::platform::{Check, Problem};
 use std::collections::HashSet;
 
 /// Bytes in a custom parameter's value.
@@ -20,19 +20,6 @@ const BUSINESS: usize = 25;
 /// Operations in one request (`requestError: TOO_MANY_MUTATE_OPERATIONS`).
 /// Source: developers.google.com/google-ads/api/docs/best-practices/quotas.
 const OPERATIONS: usize = 10_000;
-
-/// What is wrong so far.
-pub(super) struct Problems(Vec<Problem>);
-
-impl Problems {
-    pub fn add(&mut self, pointer: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Problem {
-            pointer: pointer.into(),
-            what: what.into(),
-            remedy: remedy.into(),
-        });
-    }
-}
 
 /// How many texts of a kind an ad takes, and how long.
 #[derive(Debug, Clone, Copy)]
@@ -64,11 +51,11 @@ impl Texts {
 
 /// See [`crate::platform::Platform::check`].
 pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
-    let mut problems = Problems(Vec::new());
+    let mut problems = Check::default();
     let campaign = &spec.campaign;
     if let Err(not) = offer(campaign.objective, campaign.channel.as_deref()) {
-        problems.add("/channel", not.why, format!("use {}", not.instead));
-        return problems.0;
+        problems.no("/channel", not.why, format!("use {}", not.instead));
+        return problems.problems;
     }
     let channel = campaign
         .channel
@@ -80,7 +67,7 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
             "the tenant's policy.eu_political_advertising is one of {}",
             DECLARATIONS.join(", ")
         );
-        problems.add(
+        problems.no(
             "",
             "the declaration about political advertising in the EU is missing",
             remedy,
@@ -98,11 +85,11 @@ pub(super) fn check(spec: &LegSpec) -> Vec<Problem> {
         Channel::PerformanceMax => performance_max::check(spec, &known, &mut problems),
     }
     size(campaign, &mut problems);
-    problems.0
+    problems.problems
 }
 
 /// All of a campaign is made in one request.
-fn size(campaign: &Campaign, problems: &mut Problems) {
+fn size(campaign: &Campaign, problems: &mut Check) {
     let assets = |ad: &Ad| {
         1 + ad.asset_ids.len() + ad.headlines.len() + ad.long_headlines.len() + ad.descriptions.len()
     };
@@ -119,12 +106,12 @@ fn size(campaign: &Campaign, problems: &mut Problems) {
         .sum();
     if operations + campaign.audience.countries.len() + campaign.audience.languages.len() + 4 > OPERATIONS {
         let what = format!("more than {OPERATIONS} objects, which is all that one request may create");
-        problems.add("/ad_groups", what, "split the campaign");
+        problems.no("/ad_groups", what, "split the campaign");
     }
 }
 
 /// Each ad has a format of the channel, and only search has keywords.
-fn formats(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
+fn formats(campaign: &Campaign, channel: Channel, problems: &mut Check) {
     for (at, group) in campaign.ad_groups.iter().enumerate() {
         for (n, ad) in group.ads.iter().enumerate() {
             if !channel.formats().contains(&ad.format.as_str()) {
@@ -134,7 +121,7 @@ fn formats(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
                     ad.format
                 );
                 let remedy = format!("use {}", channel.formats().join(" or "));
-                problems.add(format!("/ad_groups/{at}/ads/{n}/format"), what, remedy);
+                problems.no(format!("/ad_groups/{at}/ads/{n}/format"), what, remedy);
             }
         }
         let lists = [
@@ -146,7 +133,7 @@ fn formats(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
             .filter(|(_, empty)| channel != Channel::Search && !empty)
         {
             let what = format!("ad groups of {} campaigns have no {name} here", channel.as_str());
-            problems.add(
+            problems.no(
                 format!("/ad_groups/{at}/{name}"),
                 what,
                 "leave them out, or use channel search",
@@ -156,7 +143,7 @@ fn formats(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
 }
 
 /// Count and length of one kind of text of an ad.
-pub(super) fn texts(ad: &Ad, pointer: &str, rule: &Texts, problems: &mut Problems) {
+pub(super) fn texts(ad: &Ad, pointer: &str, rule: &Texts, problems: &mut Check) {
     let (list, name) = (rule.of(ad), rule.name);
     if !(rule.least..=rule.most).contains(&list.len()) {
         let wanted = if rule.most == 0 {
@@ -165,7 +152,7 @@ pub(super) fn texts(ad: &Ad, pointer: &str, rule: &Texts, problems: &mut Problem
             format!("{} to {} are", rule.least, rule.most)
         };
         let what = format!("{} {name}, but {wanted} wanted", list.len());
-        problems.add(format!("{pointer}/{name}"), what, "add or remove some");
+        problems.no(format!("{pointer}/{name}"), what, "add or remove some");
     }
     let mut seen = HashSet::new();
     for (at, text) in list.iter().enumerate() {
@@ -175,10 +162,10 @@ pub(super) fn texts(ad: &Ad, pointer: &str, rule: &Texts, problems: &mut Problem
             let what = format!(
                 "{text:?} has {width} characters; 1 to {longest} are allowed (wide ones count twice)"
             );
-            problems.add(pointer.clone(), what, "shorten it");
+            problems.no(pointer.clone(), what, "shorten it");
         }
         if !seen.insert(text.trim()) {
-            problems.add(
+            problems.no(
                 pointer,
                 format!("{text:?} stands there twice"),
                 "every one must be different",
@@ -188,7 +175,7 @@ pub(super) fn texts(ad: &Ad, pointer: &str, rule: &Texts, problems: &mut Problem
 }
 
 /// Fields of an ad that its format has no place for.
-pub(super) fn foreign(ad: &Ad, pointer: &str, fields: &[&str], problems: &mut Problems) {
+pub(super) fn foreign(ad: &Ad, pointer: &str, fields: &[&str], problems: &mut Check) {
     let there = |field: &str| match field {
         "asset_ids" => !ad.asset_ids.is_empty(),
         "headlines" => !ad.headlines.is_empty(),
@@ -204,13 +191,13 @@ pub(super) fn foreign(ad: &Ad, pointer: &str, fields: &[&str], problems: &mut Pr
     };
     for field in fields.iter().filter(|field| there(field)) {
         let what = format!("{} ads have no {field}", ad.format);
-        problems.add(format!("{pointer}/{field}"), what, "leave it out");
+        problems.no(format!("{pointer}/{field}"), what, "leave it out");
     }
 }
 
-fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
+fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Check) {
     if campaign.budget.amount.micros == 0 {
-        problems.add(
+        problems.no(
             "/budget/amount",
             "a budget of nothing",
             "give an amount above zero",
@@ -218,7 +205,7 @@ fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problem
     }
     if campaign.budget.period == Period::Lifetime && campaign.schedule.end.is_none() {
         let what = "a lifetime budget needs an end (campaignError: END_DATE_TIME_REQUIRED_FOR_TOTAL_BUDGET)";
-        problems.add(
+        problems.no(
             "/schedule/end",
             what,
             "give schedule.end, or make the budget daily",
@@ -233,7 +220,7 @@ fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problem
             channel.as_str(),
             nearest(strategy, known)
         );
-        problems.add(
+        problems.no(
             "/bidding/strategy",
             what,
             format!("use one of {}", known.join(", ")),
@@ -260,7 +247,7 @@ fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problem
     ];
     for (field, there, allowed) in given {
         if there && !allowed {
-            problems.add(
+            problems.no(
                 format!("/bidding/{field}"),
                 format!("{strategy} takes no {field}"),
                 "leave it out",
@@ -268,7 +255,7 @@ fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problem
         }
     }
     if strategy == "manual_cpc" && bidding.bid.is_none_or(|bid| bid.micros == 0) {
-        problems.add(
+        problems.no(
             "/bidding/bid",
             "manual_cpc needs a bid",
             "give bidding.bid, the most a click may cost",
@@ -278,7 +265,7 @@ fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problem
         && strategy == "maximize_conversion_value"
         && bidding.target_roas_micros.is_none()
     {
-        problems.add(
+        problems.no(
             "/bidding/target_roas",
             "a shopping campaign bids for conversion value only towards a target",
             "give bidding.target_roas",
@@ -288,21 +275,21 @@ fn budget_and_bids(campaign: &Campaign, channel: Channel, problems: &mut Problem
 }
 
 /// Display campaigns cap what one person sees of them in a day, a week or a month: support.google.com/google-ads/answer/117579.
-fn frequency_cap(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
+fn frequency_cap(campaign: &Campaign, channel: Channel, problems: &mut Check) {
     let Some(cap) = &campaign.frequency_cap else {
         return;
     };
     if channel != Channel::Display {
         let what = format!("{} campaigns have no frequency cap", channel.as_str());
-        problems.add("/frequency_cap", what, "leave it out, or use channel display");
+        problems.no("/frequency_cap", what, "leave it out, or use channel display");
         return;
     }
     if !matches!(cap.per.as_str(), "day" | "week" | "month") {
         let what = format!("Google Ads cannot cap per {}", cap.per);
-        problems.add("/frequency_cap/per", what, "use day, week or month");
+        problems.no("/frequency_cap/per", what, "use day, week or month");
     }
     if !(1..=i32::MAX.unsigned_abs()).contains(&cap.impressions) {
-        problems.add(
+        problems.no(
             "/frequency_cap/impressions",
             "a cap of no impression at all (campaignError: MAX_IMPRESSIONS_NOT_IN_RANGE)",
             "allow at least one",
@@ -310,12 +297,12 @@ fn frequency_cap(campaign: &Campaign, channel: Channel, problems: &mut Problems)
     }
 }
 
-fn audience(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
+fn audience(campaign: &Campaign, channel: Channel, problems: &mut Check) {
     let audience = &campaign.audience;
     for (at, country) in audience.countries.iter().enumerate() {
         if geo::geo_target(country).is_none() {
             let what = format!("{country:?} is no country of ISO 3166-1");
-            problems.add(
+            problems.no(
                 format!("/audience/countries/{at}"),
                 what,
                 "use alpha-2 codes: DE, AT",
@@ -328,7 +315,7 @@ fn audience(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
         match geo::language_constant(language) {
             None => {
                 let remedy = format!("Google Ads knows {}", geo::languages());
-                problems.add(
+                problems.no(
                     pointer,
                     format!("Google Ads has no language {language:?}"),
                     remedy,
@@ -336,7 +323,7 @@ fn audience(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
             }
             Some(constant) => {
                 if !constants.insert(constant) {
-                    problems.add(pointer, format!("{language:?} is named twice"), "leave it out");
+                    problems.no(pointer, format!("{language:?} is named twice"), "leave it out");
                 }
             }
         }
@@ -344,7 +331,7 @@ fn audience(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
     let mut seen = HashSet::new();
     for (at, country) in audience.countries.iter().enumerate() {
         if !seen.insert(country) {
-            problems.add(
+            problems.no(
                 format!("/audience/countries/{at}"),
                 format!("{country:?} is named twice"),
                 "leave it out",
@@ -355,23 +342,23 @@ fn audience(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
 }
 
 /// Source of the limits: AdWords API `CustomParameter`; support.google.com/searchads/answer/6367605 (no spaces).
-fn parameters(campaign: &Campaign, problems: &mut Problems) {
+fn parameters(campaign: &Campaign, problems: &mut Check) {
     for (field, value) in [("kcid", &campaign.crm.kcid), ("kpv", &campaign.crm.kpv)] {
         let Some(value) = value else { continue };
         let pointer = format!("/crm/{field}");
         if value.is_empty() || value.len() > PARAMETER {
             let what = format!("{field} must have 1 to {PARAMETER} bytes");
-            problems.add(pointer.clone(), what, "shorten it, or leave it out");
+            problems.no(pointer.clone(), what, "shorten it, or leave it out");
         }
         if value.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            problems.add(
+            problems.no(
                 pointer.clone(),
                 format!("{field} must not hold spaces"),
                 "use - or _ instead",
             );
         }
         if value.to_ascii_lowercase().contains("utm_") {
-            problems.add(
+            problems.no(
                 pointer,
                 format!("{field} must not hold utm_"),
                 "Google Ads is tracked by auto-tagging",
@@ -381,7 +368,7 @@ fn parameters(campaign: &Campaign, problems: &mut Problems) {
 }
 
 /// The settings, as far as they can be read.
-fn known_settings(campaign: &Campaign, channel: Channel, problems: &mut Problems) -> Settings {
+fn known_settings(campaign: &Campaign, channel: Channel, problems: &mut Check) -> Settings {
     let known = channel.settings();
     let mut unknown = false;
     for key in campaign
@@ -395,7 +382,7 @@ fn known_settings(campaign: &Campaign, channel: Channel, problems: &mut Problems
             channel.as_str(),
             nearest(key, known)
         );
-        problems.add(
+        problems.no(
             format!("/settings/{key}"),
             what,
             format!("known: {}", known.join(", ")),
@@ -406,7 +393,7 @@ fn known_settings(campaign: &Campaign, channel: Channel, problems: &mut Problems
         // What is unknown has been named; the rest cannot be read beside it.
         Err(_) if unknown => return Settings::default(),
         Err(error) => {
-            problems.add("/settings", error.message, error.remedy);
+            problems.no("/settings", error.message, error.remedy);
             return Settings::default();
         }
     };
@@ -414,12 +401,12 @@ fn known_settings(campaign: &Campaign, channel: Channel, problems: &mut Problems
         && !(1..=BUSINESS).contains(&width(name))
     {
         let what = format!("{name:?} must have 1 to {BUSINESS} characters (wide ones count twice)");
-        problems.add("/settings/business_name", what, "shorten it");
+        problems.no("/settings/business_name", what, "shorten it");
     }
     let ads = || campaign.ad_groups.iter().flat_map(|group| &group.ads);
     for (at, logo) in read.logos.iter().enumerate() {
         if !ads().any(|ad| ad.asset_ids.contains(logo)) {
-            problems.add(
+            problems.no(
                 format!("/settings/logos/{at}"),
                 format!("{logo:?} is in no ad's asset_ids"),
                 "settings.logos says which of the ads' assets are logos: name it there too",

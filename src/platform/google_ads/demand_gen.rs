@@ -5,7 +5,8 @@
 
 use super::ad_forms::AnyAd;
 use super::channel::Channel;
-use super::check::{Problems, Texts, foreign, texts};
+use super::check::{Texts, foreign, texts};
+use crate::platform::Check;
 use super::creatives::{CreativeForm, Format};
 use super::images::{Cast, cast, counted};
 use super::kinds::Kind;
@@ -172,16 +173,16 @@ fn call(plan: &str) -> Option<&'static str> {
 }
 
 /// The channel's own rules.
-pub(super) fn check(spec: &LegSpec, channel: Channel, settings: &Settings, problems: &mut Problems) {
+pub(super) fn check(spec: &LegSpec, channel: Channel, settings: &Settings, problems: &mut Check) {
     if settings.business_name.is_none() {
-        problems.add(
+        problems.no(
             "/settings/business_name",
             format!("{} ads need the name of the business", channel.as_str()),
             "give settings.business_name, at most 25 characters",
         );
     }
     if channel == Channel::DemandGen && settings.logos.is_empty() {
-        problems.add(
+        problems.no(
             "/settings/logos",
             "demand gen ads need a logo",
             "say in settings.logos which of the ads' assets are logos",
@@ -203,7 +204,7 @@ pub(super) fn check(spec: &LegSpec, channel: Channel, settings: &Settings, probl
                 &ad.call_to_action,
             );
             if !contents.insert(content) {
-                problems.add(
+                problems.no(
                     pointer,
                     "this ad is the same as another one of its ad group",
                     "leave it out",
@@ -213,7 +214,7 @@ pub(super) fn check(spec: &LegSpec, channel: Channel, settings: &Settings, probl
     }
 }
 
-fn check_ad(ad: &Ad, format: Format, pointer: &str, problems: &mut Problems) {
+fn check_ad(ad: &Ad, format: Format, pointer: &str, problems: &mut Check) {
     foreign(
         ad,
         pointer,
@@ -224,7 +225,7 @@ fn check_ad(ad: &Ad, format: Format, pointer: &str, problems: &mut Problems) {
         texts(ad, pointer, &rule, problems);
     }
     if ad.asset_ids.is_empty() {
-        problems.add(
+        problems.no(
             format!("{pointer}/asset_ids"),
             format!("{} ads need pictures or videos", ad.format),
             "give the ids of the library's assets",
@@ -232,14 +233,14 @@ fn check_ad(ad: &Ad, format: Format, pointer: &str, problems: &mut Problems) {
     }
     let Some(button) = &ad.call_to_action else { return };
     if format == Format::VideoResponsive {
-        problems.add(
+        problems.no(
             format!("{pointer}/call_to_action"),
             "a video ad's call to action is chosen by Google here",
             "leave it out",
         );
     } else if call(button).is_none() {
         let known: Vec<&str> = CALLS.iter().map(|(ours, _)| *ours).collect();
-        problems.add(
+        problems.no(
             format!("{pointer}/call_to_action"),
             format!(
                 "Google Ads has no call to action {button:?}{}",

@@ -7,7 +7,7 @@
 //! v26/enums/{age_range_type,gender_type}.proto.
 
 use super::channel::Channel;
-use super::check::Problems;
+use crate::platform::Check;
 use super::kinds::Kind;
 use super::mapping::{form, object};
 use super::wire::{AdGroupCriterion, AgeRangeInfo, GenderInfo};
@@ -163,7 +163,7 @@ pub(super) fn exclusions(spec: &LegSpec) -> Vec<Desired> {
 }
 
 /// What cannot be said of whom a campaign addresses.
-pub(super) fn check(campaign: &Campaign, channel: Channel, problems: &mut Problems) {
+pub(super) fn check(campaign: &Campaign, channel: Channel, problems: &mut Check) {
     let audience = &campaign.audience;
     if !excludes(channel) {
         let person = [
@@ -173,7 +173,7 @@ pub(super) fn check(campaign: &Campaign, channel: Channel, problems: &mut Proble
         ];
         for (field, _) in person.iter().filter(|(_, there)| *there) {
             let what = format!("{} campaigns do not address {field} here", channel.as_str());
-            problems.add(
+            problems.no(
                 format!("/audience/{field}"),
                 what,
                 "leave it out, or use channel search or display",
@@ -195,7 +195,7 @@ pub(super) fn check(campaign: &Campaign, channel: Channel, problems: &mut Proble
             (Some(_), None) => "/audience/age_max",
             (None, None) | (Some(_), Some(_)) => "/audience",
         };
-        problems.add(
+        problems.no(
             pointer,
             "Google Ads tells adults in the ranges 18-24, 25-34, 35-44, 45-54, 55-64 and 65 or more",
             "let age_min be 18, 25, 35, 45, 55 or 65 and age_max 24, 34, 44, 54 or 64 (or leave it out)",
@@ -203,7 +203,7 @@ pub(super) fn check(campaign: &Campaign, channel: Channel, problems: &mut Proble
     }
     for (at, gender) in audience.genders.iter().enumerate() {
         if !GENDERS.iter().any(|(name, _)| name == gender) {
-            problems.add(
+            problems.no(
                 format!("/audience/genders/{at}"),
                 format!("Google Ads cannot tell {gender:?}"),
                 "use female, male, or none for everybody",

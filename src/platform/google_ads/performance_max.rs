@@ -5,7 +5,8 @@
 //! guidelines name and logo are the campaign's, else each group's; with products a feed stands in for the assets, but whoever
 //! links any must link all that are required.
 
-use super::check::{Problems, Texts, foreign, texts};
+use super::check::{Texts, foreign, texts};
+use crate::platform::Check;
 use super::images::{Cast, cast, counted};
 use super::kinds::Kind;
 use super::links::{AssetGroupForm, LinkForm, text_key};
@@ -211,10 +212,10 @@ fn push_links(into: &mut Vec<Desired>, prefix: &str, kind: Kind, parent: &str, l
 }
 
 /// The channel's own rules.
-pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Problems) {
+pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Check) {
     let products = has_products(spec, settings);
     if products && spec.catalog.as_ref().is_none_or(|c| c.merchant_account.is_none()) {
-        problems.add(
+        problems.no(
             "/settings/products",
             "products come from a Merchant Center account, and the plan names none",
             "give the plan's catalog.merchant_account, or leave products out",
@@ -227,10 +228,10 @@ pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Problems
         check_group(group, &pointer, products, problems);
     }
     if spec.campaign.ad_groups.len() > 100 {
-        problems.add("/ad_groups", "more than 100 asset groups", "split the campaign");
+        problems.no("/ad_groups", "more than 100 asset groups", "split the campaign");
     }
     match settings.business_name.as_deref().map(str::trim) {
-        None if any => problems.add(
+        None if any => problems.no(
             "/settings/business_name",
             "performance max needs the name of the business",
             "give settings.business_name, at most 25 characters",
@@ -238,14 +239,14 @@ pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Problems
         Some(_) | None => {}
     }
     if any && settings.logos.is_empty() {
-        problems.add(
+        problems.no(
             "/settings/logos",
             "performance max needs a logo",
             "say in settings.logos which of the ads' assets are logos",
         );
     }
     if settings.feed_label.is_some() && !products {
-        problems.add(
+        problems.no(
             "/settings/feed_label",
             "this campaign has no products, and so no feed",
             "leave it out, or give the plan's catalog.merchant_account",
@@ -253,9 +254,9 @@ pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Problems
     }
 }
 
-fn check_group(group: &AdGroup, pointer: &str, products: bool, problems: &mut Problems) {
+fn check_group(group: &AdGroup, pointer: &str, products: bool, problems: &mut Check) {
     if group.ads.len() > 1 {
-        problems.add(
+        problems.no(
             format!("{pointer}/ads/1"),
             "an asset group is filled by one ad",
             "make an ad group of each ad",
@@ -281,11 +282,11 @@ fn check_group(group: &AdGroup, pointer: &str, products: bool, problems: &mut Pr
     ] {
         if !list.is_empty() && list.iter().all(|text| super::check::width(text) > most) {
             let what = format!("one of the {name} must have {most} characters or less");
-            problems.add(format!("{pointer}/{name}"), what, "add a short one");
+            problems.no(format!("{pointer}/{name}"), what, "add a short one");
         }
     }
     if ad.asset_ids.is_empty() {
-        problems.add(
+        problems.no(
             format!("{pointer}/asset_ids"),
             "an asset group needs pictures and a logo",
             "give at least one landscape (1.91:1), one square (1:1) and one logo",

@@ -5,7 +5,8 @@
 //! developers.google.com/google-ads/api/docs/best-practices/system-limits.
 
 use super::ad_forms::{AdForm, AnyAd, KeywordForm, keyword_text};
-use super::check::{Problems, Texts, foreign, texts, width};
+use super::check::{Texts, foreign, texts, width};
+use crate::platform::Check;
 use super::demand_gen::ad_object;
 use super::forms::filled;
 use super::kinds::Kind;
@@ -76,13 +77,13 @@ fn keywords(group: &plan::AdGroup) -> impl Iterator<Item = Desired> + '_ {
 }
 
 /// The channel's own rules.
-pub(super) fn check(spec: &LegSpec, problems: &mut Problems) {
+pub(super) fn check(spec: &LegSpec, problems: &mut Check) {
     for (at, group) in spec.campaign.ad_groups.iter().enumerate() {
         ad_group(group, &format!("/ad_groups/{at}"), problems);
     }
 }
 
-fn ad_group(group: &AdGroup, pointer: &str, problems: &mut Problems) {
+fn ad_group(group: &AdGroup, pointer: &str, problems: &mut Check) {
     let mut seen = HashSet::new();
     let lists = [
         ("keywords", &group.keywords),
@@ -97,13 +98,13 @@ fn ad_group(group: &AdGroup, pointer: &str, problems: &mut Problems) {
                     "{:?} stands in this ad group twice with the same match",
                     keyword.text
                 );
-                problems.add(pointer, what, "leave it out");
+                problems.no(pointer, what, "leave it out");
             }
         }
     }
     if group.keywords.is_empty() {
         let what = "an ad group without keywords never serves on search";
-        problems.add(format!("{pointer}/keywords"), what, "give at least one keyword");
+        problems.no(format!("{pointer}/keywords"), what, "give at least one keyword");
     }
     if group.ads.len() > 3 {
         // RESPONSIVE_SEARCH_ADS_PER_AD_GROUP; developers.google.com/google-ads/api/docs/best-practices/system-limits.
@@ -111,7 +112,7 @@ fn ad_group(group: &AdGroup, pointer: &str, problems: &mut Problems) {
             "{} responsive search ads, and Google allows 3 enabled in an ad group",
             group.ads.len()
         );
-        problems.add(
+        problems.no(
             format!("{pointer}/ads"),
             what,
             "spread them over several ad groups",
@@ -128,7 +129,7 @@ fn ad_group(group: &AdGroup, pointer: &str, problems: &mut Problems) {
             &ad.path1,
             &ad.path2,
         )) {
-            problems.add(
+            problems.no(
                 pointer,
                 "this ad says the same as another one of its ad group",
                 "leave it out",
@@ -137,7 +138,7 @@ fn ad_group(group: &AdGroup, pointer: &str, problems: &mut Problems) {
     }
 }
 
-fn check_keyword(keyword: &Keyword, pointer: &str, problems: &mut Problems) {
+fn check_keyword(keyword: &Keyword, pointer: &str, problems: &mut Check) {
     let text = keyword_text(&keyword.text);
     let (characters, words) = KEYWORD;
     if text.is_empty() || text.chars().count() > characters || text.split(' ').count() > words {
@@ -145,10 +146,10 @@ fn check_keyword(keyword: &Keyword, pointer: &str, problems: &mut Problems) {
             "{:?} must have 1 to {characters} characters and at most {words} words",
             keyword.text
         );
-        problems.add(pointer, what, "shorten the keyword");
+        problems.no(pointer, what, "shorten the keyword");
     }
     if let Some(bad) = text.chars().find(|c| NOT_IN_KEYWORDS.contains(*c)) {
-        problems.add(
+        problems.no(
             pointer,
             format!("{:?} holds {bad:?}, which no keyword may", keyword.text),
             "leave it out",
@@ -156,7 +157,7 @@ fn check_keyword(keyword: &Keyword, pointer: &str, problems: &mut Problems) {
     }
 }
 
-fn check_ad(ad: &Ad, pointer: &str, problems: &mut Problems) {
+fn check_ad(ad: &Ad, pointer: &str, problems: &mut Check) {
     for rule in [HEADLINES, DESCRIPTIONS] {
         texts(ad, pointer, &rule, problems);
     }
@@ -164,11 +165,11 @@ fn check_ad(ad: &Ad, pointer: &str, problems: &mut Problems) {
         let Some(path) = path else { continue };
         if width(path) > PATH || path.contains('/') {
             let what = format!("{name} has at most {PATH} characters and no '/'");
-            problems.add(format!("{pointer}/{name}"), what, "shorten it");
+            problems.no(format!("{pointer}/{name}"), what, "shorten it");
         }
     }
     if ad.path2.is_some() && ad.path1.is_none() {
-        problems.add(
+        problems.no(
             format!("{pointer}/path2"),
             "path2 needs path1",
             "move it to path1",

@@ -5,14 +5,14 @@
 //! googleads/google-ads-python (ad group, listing group and ad).
 
 use super::ad_forms::{AnyAd, ProductForm};
-use super::check::{Problems, foreign};
+use super::check::foreign;
 use super::demand_gen::ad_object;
 use super::kinds::Kind;
 use super::mapping::{Settings, object, unfit};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::Desired;
 use crate::domain::spec::LegSpec;
-use crate::platform::AccountFacts;
+use crate::platform::{AccountFacts, Check};
 use serde_json::json;
 
 /// The Merchant Center account that the plan relies on.
@@ -75,19 +75,19 @@ pub(super) fn ads(spec: &LegSpec) -> Vec<Desired> {
 }
 
 /// The channel's own rules.
-pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Problems) {
+pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Check) {
     if merchant(spec).is_none() {
-        problems.add(
+        problems.no(
             "/channel",
             "products come from a Merchant Center account, and the plan names none",
             "give the plan's catalog.merchant_account",
         );
     }
     if settings.priority.is_some_and(|priority| priority > 2) {
-        problems.add("/settings/priority", "the priority is 0, 1 or 2", "correct it");
+        problems.no("/settings/priority", "the priority is 0, 1 or 2", "correct it");
     }
     if !spec.campaign.audience.languages.is_empty() {
-        problems.add(
+        problems.no(
             "/audience/languages",
             "a shopping campaign speaks the language of its feed",
             "leave it out",
@@ -95,7 +95,7 @@ pub(super) fn check(spec: &LegSpec, settings: &Settings, problems: &mut Problems
     }
     for (at, group) in spec.campaign.ad_groups.iter().enumerate() {
         if group.ads.len() > 1 {
-            problems.add(
+            problems.no(
                 format!("/ad_groups/{at}/ads/1"),
                 "an ad group of products has one ad: all of them would be the same",
                 "leave it out",

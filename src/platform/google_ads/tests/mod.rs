@@ -243,7 +243,7 @@ fn built(spec: &LegSpec) -> Manifest {
                 Serving::None
             },
             applied: object.fields,
-            unheard: false,
+            unheard_updates: Vec::new(),
             may_be_off: false,
         });
     }
