@@ -378,7 +378,8 @@ fn mutation(entry: &Entry) -> String {
     };
     match entry.detail["outcome"].as_str().unwrap_or_default() {
         "done" => format!("{what}{request}"),
-        "unknown" => format!(
+        // `void`: the same values are simply sent again.
+        "unknown" | "void" => format!(
             "no answer came, so it may have been done or not ({what}): {}",
             entry
                 .detail

@@ -145,7 +145,7 @@ mod tests {
                     remote_id: Some(format!("id-{key}")),
                     serving: Serving::Paused,
                     applied: Value::Null,
-                    unheard: false,
+                    unheard_updates: Vec::new(),
                     may_be_off: false,
                 })
                 .collect(),

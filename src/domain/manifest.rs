@@ -5,7 +5,9 @@
 
 use super::ids::LegKey;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// How far an object has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,9 +93,9 @@ pub struct RemoteObject {
     pub serving: Serving,
     /// The fields last applied.
     pub applied: Value,
-    /// A change of it was sent since then, and nobody heard what became of that: it may look otherwise.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unheard: bool,
+    /// What updates since then would have made of it of which nobody heard what became: it looks like `applied`, or like one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheard_updates: Vec<Value>,
     /// It was switched off since then, and nobody heard what became of that: it may be off while `serving` says on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_be_off: bool,
@@ -118,6 +120,29 @@ pub struct Manifest {
     pub objects: Vec<RemoteObject>,
 }
 
+/// Of what may be there, at each place, the first that is not what is wanted; what is wanted where nothing else may be. None: no such
+/// field.
+fn unlike(wanted: Option<&Value>, may_be: &[Option<&Value>]) -> Option<Value> {
+    let objects: Vec<&Map<String, Value>> = may_be
+        .iter()
+        .chain([&wanted])
+        .filter_map(|value| value.and_then(Value::as_object))
+        .collect();
+    if objects.len() < may_be.len() + 1 {
+        let other = may_be.iter().find(|value| **value != wanted);
+        return other.copied().unwrap_or(wanted).cloned();
+    }
+    let names: BTreeSet<&String> = objects.iter().flat_map(|o| o.keys()).collect();
+    let fields = names.into_iter().filter_map(|name| {
+        let at = |value: &Option<&'_ Value>| value.and_then(|v| v.get(name)).cloned();
+        let inner: Vec<Option<Value>> = may_be.iter().map(at).collect();
+        let inner: Vec<Option<&Value>> = inner.iter().map(Option::as_ref).collect();
+        let wanted = at(&wanted);
+        Some((name.clone(), unlike(wanted.as_ref(), &inner)?))
+    });
+    Some(Value::Object(fields.collect()))
+}
+
 impl Manifest {
     /// The object with this key.
     #[must_use]
@@ -137,16 +162,38 @@ impl Manifest {
 
     /// As whoever switches it on has to take it: what may be off is off.
     #[must_use]
-    pub fn with_doubts_off(&self) -> Self {
+    pub fn with_doubts_off(&self) -> Cow<'_, Self> {
+        let doubted = |o: &RemoteObject| o.may_be_off && o.serving == Serving::Active;
+        if !self.objects.iter().any(doubted) {
+            return Cow::Borrowed(self);
+        }
         let mut there = self.clone();
-        for object in there
-            .objects
-            .iter_mut()
-            .filter(|o| o.may_be_off && o.serving == Serving::Active)
-        {
+        for object in there.objects.iter_mut().filter(|o| doubted(o)) {
             object.serving = Serving::Paused;
         }
-        there
+        Cow::Owned(there)
+    }
+
+    /// As whoever changes it has to take it: where an update of which nobody heard may have left something else than is wanted, that is
+    /// there, so that what is wanted is sent (again). The same values again change nothing.
+    #[must_use]
+    pub fn with_updates_in_doubt(&self, desired: &[Desired]) -> Cow<'_, Self> {
+        if self.objects.iter().all(|o| o.unheard_updates.is_empty()) {
+            return Cow::Borrowed(self);
+        }
+        let mut there = self.clone();
+        for object in &mut there.objects {
+            let Some(wanted) = desired.iter().find(|d| d.key == object.key) else {
+                continue;
+            };
+            let may_be: Vec<Option<&Value>> = std::iter::once(&object.applied)
+                .chain(&object.unheard_updates)
+                .map(Some)
+                .collect();
+            let unlike = unlike(Some(&wanted.fields), &may_be);
+            object.applied = unlike.unwrap_or(Value::Null);
+        }
+        Cow::Owned(there)
     }
 
     /// The campaign's id on the platform.
@@ -169,6 +216,46 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    fn object(applied: Value, unheard: Vec<Value>) -> Manifest {
+        let json = json!({
+            "leg": { "tenant_id": "acme", "plan_version": "v.1", "platform": "meta", "logical_campaign_key": "k" },
+            "account_id": "1", "campaign_name": "n", "revision": 1, "mutation_count": 1, "tracking_mode": null,
+            "objects": [{ "key": "a", "kind": "ad", "parent": null, "name": null, "state": "created", "remote_id": "1",
+                          "serving": "paused", "applied": applied, "unheard_updates": unheard }],
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    /// Wherever the platform may hold something else than is wanted, that is what is compared with.
+    #[test]
+    fn what_an_unheard_update_may_have_left_is_sent_again() {
+        let before = json!({ "budget": 120, "targeting": { "de": true, "genders": [2] } });
+        let sent = json!({ "budget": 125, "targeting": { "de": true }, "end": 9 });
+        let seen_for = |wanted: &Value| {
+            let desired = [Desired {
+                key: "a".to_owned(),
+                kind: "ad",
+                parent: None,
+                name: None,
+                fields: wanted.clone(),
+                switchable: true,
+            }];
+            let manifest = object(before.clone(), vec![sent.clone()]);
+            manifest.with_updates_in_doubt(&desired).objects[0]
+                .applied
+                .clone()
+        };
+        assert_eq!(seen_for(&sent), before, "it may not have been carried out");
+        let all = json!({ "budget": 125, "targeting": { "de": true }, "end": 9 });
+        assert_eq!(seen_for(&before), all, "it may have been");
+        let third = json!({ "budget": 130, "targeting": { "de": true } });
+        let mixed = json!({ "budget": 120, "targeting": { "de": true, "genders": [2] }, "end": 9 });
+        assert_eq!(seen_for(&third), mixed);
+        let heard = object(before.clone(), Vec::new());
+        assert!(matches!(heard.with_updates_in_doubt(&[]), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn spellings_round_trip() {

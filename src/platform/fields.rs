@@ -246,7 +246,7 @@ fn sent(platform: &dyn Platform, sample: &Sample, spec: &LegSpec) -> Option<Vec<
                                 Serving::None
                             },
                             applied: wanted.fields.clone(),
-                            unheard: false,
+                            unheard_updates: Vec::new(),
                             may_be_off: false,
                         });
                     }

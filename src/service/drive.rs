@@ -30,6 +30,7 @@ use crate::store::{Store, StoreError};
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -225,15 +226,18 @@ impl Drive {
             return result;
         }
         let switched_off = self.off_first().await?;
+        let went = self.forward(switched_off).await;
+        self.on_as_before(&went).await?;
+        went
+    }
+
+    async fn forward(&mut self, switched_off: bool) -> Result<Then, Halt> {
         self.resolve().await?;
         match self.job.kind {
             CommandKind::Activate => self.activate().await,
             CommandKind::Undo => self.undo(switched_off).await,
             CommandKind::Retire => self.retire().await,
-            CommandKind::Build | CommandKind::Hold | CommandKind::Release => match self.build().await {
-                Err(halt) => Err(self.as_it_was(halt).await?),
-                built => built,
-            },
+            CommandKind::Build | CommandKind::Hold | CommandKind::Release => self.build().await,
         }
     }
 
@@ -345,7 +349,6 @@ impl Drive {
             .platform
             .desire(&self.job.spec, &account, &facts)
             .map_err(|error| self.refused(*error))?;
-        self.what_updates_left(&desired).await?;
         self.reach(Goal::Built, &desired).await?;
         self.verify(&desired).await
     }
@@ -415,10 +418,11 @@ impl Drive {
         loop {
             let account = self.session.account.clone();
             let there = match goal {
-                Goal::Active => &self.manifest.with_doubts_off(),
-                Goal::Built | Goal::Paused | Goal::Removed => &self.manifest,
+                Goal::Active => self.manifest.with_doubts_off(),
+                Goal::Built => self.manifest.with_updates_in_doubt(desired),
+                Goal::Paused | Goal::Removed => Cow::Borrowed(&self.manifest),
             };
-            let mut mutations = self.tools.platform.next(goal, desired, there, &account);
+            let mut mutations = self.tools.platform.next(goal, desired, &there, &account);
             if mutations.is_empty() {
                 return Ok(());
             }
@@ -453,7 +457,7 @@ impl Drive {
                     Serving::None
                 },
                 applied: wanted.fields.clone(),
-                unheard: false,
+                unheard_updates: Vec::new(),
                 may_be_off: false,
             });
         }
@@ -576,7 +580,7 @@ impl Drive {
                 }
                 Op::Update { applied } => {
                     if let Some(fields) = applied.get(&object.key) {
-                        object.unheard = false;
+                        object.unheard_updates.clear();
                         object.applied = fields.clone();
                     }
                 }

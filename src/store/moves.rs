@@ -268,9 +268,11 @@ impl Moves {
         let ids: Vec<i64> = last.keys().copied().collect();
         let states: Vec<&str> = last.values().map(|l| l.state.as_str()).collect();
         let attempts: Vec<i32> = last.values().map(|l| l.attempt).collect();
+        // A command of its own takes the place of a release that no worker has yet: it switches on again what the pause left off.
         sqlx::query(
             "-- moves.legs
              UPDATE leg SET state = n.state, attempt = n.attempt, changed_at = clock_timestamp(),
+                    hold = CASE WHEN hold = 'releasing' AND n.attempt > leg.attempt AND n.state <> 'outgoing' THEN NULL ELSE hold END,
                     watch_at = CASE WHEN n.state = 'scheduled' THEN least(starts_at, clock_timestamp() + interval '10 minutes') END
              FROM unnest($1::bigint[], $2::text[], $3::int[]) AS n (id, state, attempt) WHERE leg.id = n.id",
         )
@@ -384,7 +386,8 @@ async fn sweep(
 ) -> Result<Vec<Message>, StoreError> {
     let mut rows: Vec<(i64, String, String, i32, i32)> = sqlx::query_as(
         "-- moves.sweep
-         UPDATE leg SET state = $3, attempt = attempt + $5, changed_at = clock_timestamp(), watch_at = NULL
+         UPDATE leg SET state = $3, attempt = attempt + $5, changed_at = clock_timestamp(), watch_at = NULL,
+                hold = CASE WHEN hold = 'releasing' AND $5 > 0 THEN NULL ELSE hold END
          WHERE execution_id = $1 AND state = $2 AND ($4::smallint IS NULL OR position = $4)
            AND ($6::bigint IS NULL OR replaced_by = $6)
          RETURNING id, platform, logical_campaign_key, attempt, ordinal",

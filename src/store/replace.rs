@@ -75,7 +75,7 @@ pub(crate) async fn there(conn: &mut Conn, legs: &[i64]) -> Result<HashMap<i64, 
     }
     let rows = sqlx::query(
         "-- replace.there
-         SELECT l.id, l.hold IS NOT NULL AS held, m.campaign_name, m.platform_campaign_id, m.objects
+         SELECT l.id, l.hold IS NOT NULL OR coalesce(jsonb_array_length(m.held), 0) > 0 AS held, m.campaign_name, m.platform_campaign_id, m.objects
          FROM leg l JOIN execution_manifest m ON m.leg_id = l.id WHERE l.id = ANY($1)",
     )
     .bind(legs)
@@ -250,9 +250,11 @@ async fn split(conn: &mut Conn, legs: &[(i64, &LegSpec, LegState)]) -> Result<Ve
          INSERT INTO leg (execution_id, tenant_id, plan_version, platform, logical_campaign_key, position, ordinal, spec, state,
                           starts_at, adopted_from, replaced_by, hold)
          SELECT l.execution_id, l.tenant_id, l.plan_version, l.platform, n.key, l.position, l.ordinal, n.spec, n.state,
-                n.starts_at, l.adopted_from, l.id, CASE WHEN n.state = 'outgoing' AND l.hold IS NOT NULL THEN 'releasing' END
+                n.starts_at, l.adopted_from, l.id, CASE WHEN n.state = 'outgoing'
+                    AND (l.hold IS NOT NULL OR coalesce(jsonb_array_length(m.held), 0) > 0) THEN 'releasing' END
          FROM unnest($1::bigint[], $2::text[], $3::jsonb[], $4::text[], $5::timestamptz[])
                   AS n (id, key, spec, state, starts_at) JOIN leg l ON l.id = n.id
+                  LEFT JOIN execution_manifest m ON m.leg_id = l.id
          RETURNING replaced_by, id",
     )
     .bind(&olds)

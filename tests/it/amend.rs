@@ -223,6 +223,81 @@ async fn an_update_that_nobody_heard_of_is_taken_back() {
     }
 }
 
+async fn targeting_on_meta(app: &App) -> Value {
+    let all = app
+        .control(
+            reqwest::Method::GET,
+            "objects?vendor=meta&kind=adset&full=true",
+            None,
+        )
+        .await;
+    let all = all["objects"].as_array().expect("objects").clone();
+    assert_eq!(all.len(), 1, "{all:?}");
+    let ad_set = all[0].to_string();
+    let at = ad_set
+        .find("\"targeting\"")
+        .unwrap_or_else(|| panic!("no targeting in {ad_set}"));
+    let depth = |rest: &str| {
+        let mut open = 0;
+        rest.find(|c| {
+            open += i32::from(c == '{') - i32::from(c == '}');
+            c == '}' && open == 0
+        })
+    };
+    let rest = &ad_set[at..];
+    let end = depth(rest).expect("an object");
+    json!(&rest[..=end])
+}
+
+/// What an update of which nobody heard took out, or put in, is as the plan in force says in the end: also where only a part of a field
+/// came or went, which a read-back that tolerates more than was sent does not see.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unheard_update_took_out_or_put_in_is_as_the_plan_says() {
+    let women = |p: &mut Value| p["campaigns"][0]["audience"]["genders"] = json!(["female"]);
+    let everybody = |_: &mut Value| ();
+    let launched = |version: &'static str, change: fn(&mut Value)| async move {
+        let app = App::start().await;
+        let mut plan = plans::only(plans::running_plan(version), "meta");
+        change(&mut plan);
+        app.publish(&plan).await;
+        app.settle_and_warp(6).await;
+        (app, plans::only(plans::running_plan(version), "meta"))
+    };
+    let (app, _) = launched("want.1", everybody).await;
+    let wanted = targeting_on_meta(&app).await;
+    let reset = |effect: &str| json!({ "vendor": "meta", "method": "adsets.update", "kind": "reset", "effect": effect, "times": 1 });
+
+    // Taken out, and lost on its way.
+    let (app, plan) = launched("out.1", women).await;
+    assert_ne!(targeting_on_meta(&app).await, wanted);
+    app.fault(reset("before")).await;
+    app.publish(&amended(&plan, 1, everybody)).await;
+    app.settle_and_warp(6).await;
+    assert_eq!(
+        targeting_on_meta(&app).await,
+        wanted,
+        "{:?}",
+        app.legs(&plan).await
+    );
+
+    // Put in, its answer lost, and before anybody looks the plan wants what was.
+    let (app, plan) = launched("in.1", everybody).await;
+    app.fault(reset("after")).await;
+    app.publish(&amended(&plan, 1, women)).await;
+    app.wiring.gatekeeper().step().await.expect("the gate opens");
+    app.pump().await;
+    app.work("meta").await;
+    assert_ne!(targeting_on_meta(&app).await, wanted);
+    app.publish(&amended(&plan, 2, everybody)).await;
+    app.settle_and_warp(6).await;
+    assert_eq!(
+        targeting_on_meta(&app).await,
+        wanted,
+        "{:?}",
+        app.legs(&plan).await
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_version_takes_over_and_gives_back() {
     let app = App::start().await;

@@ -331,6 +331,67 @@ async fn what_is_refused_after_a_pause_is_on_as_before() {
     );
 }
 
+/// A change that waits (an asset is missing) does not keep the campaign off after the pause.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_with_its_change_after_a_pause_is_on_as_before() {
+    let app = App::start().await;
+    let plan = plans::only(plans::running_plan("waits.1"), "meta");
+    app.publish(&plan).await;
+    app.settle_and_warp(6).await;
+    pause(&app).await;
+    app.settle_and_warp(3).await;
+    assert_eq!(count_on(&app).await, 0);
+    app.publish(&amended(&plan, 1, |p| raise(p, 0, 5))).await;
+    app.settle_and_warp(3).await;
+    app.fault(json!({ "vendor": "meta", "method": "campaigns.update", "status": 503, "times": 1 }))
+        .await;
+    unpause(&app).await;
+    app.settle().await;
+    assert_eq!(app.legs(&plan).await["meta/prospecting"], "amending");
+    assert_eq!(count_on(&app).await, 1, "{:?}", campaigns(&app).await);
+    app.settle_and_warp(6).await;
+    assert_eq!(app.legs(&plan).await["meta/prospecting"], "live");
+    assert_eq!(count_on(&app).await, 1);
+}
+
+/// A campaign that a pause found in the middle of a change, and that is replaced after it, is on until its replacement is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_replaced_after_a_pause_is_on_until_then() {
+    let app = App::bare().await;
+    app.onboard(|t| t["policy"]["immutable_change"] = json!("replace"))
+        .await;
+    let plan = plans::only(plans::running_plan("turn.1"), "meta");
+    app.publish(&plan).await;
+    app.settle_and_warp(6).await;
+    // The pause meets the change while it is driven.
+    app.fault(json!({ "vendor": "meta", "method": "campaigns.update", "status": 503, "times": 2 }))
+        .await;
+    app.publish(&amended(&plan, 1, |p| raise(p, 0, 5))).await;
+    app.settle().await;
+    assert_eq!(app.legs(&plan).await["meta/prospecting"], "amending");
+    app.mend().await;
+    pause(&app).await;
+    app.settle_and_warp(2).await;
+    assert_eq!(count_on(&app).await, 0);
+    unpause(&app).await;
+    let other = amended(&plan, 2, |p| p["campaigns"][0]["objective"] = json!("awareness"));
+    app.publish(&other).await;
+    // Its gate opens before a worker has gone on with the change.
+    app.wiring.gatekeeper().step().await.expect("the gate opens");
+    let legs = app.legs(&plan).await;
+    assert_eq!(legs["meta/prospecting.replaced-1"], "outgoing", "{legs:?}");
+    app.fault(json!({ "vendor": "meta", "method": "campaigns.create", "error": "100/1885272", "times": 1 }))
+        .await;
+    app.settle_and_warp(6).await;
+    assert_eq!(
+        count_on(&app).await,
+        1,
+        "{:?} {:?}",
+        campaigns(&app).await,
+        app.legs(&plan).await
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_refuses_to_switch_off_is_tried_until_it_does_and_is_shown() {
     let app = App::start().await;

@@ -157,7 +157,7 @@ fn note(mutation: &Mutation, ids: &[(String, String)], desired: &[Desired], mani
                         Serving::None
                     },
                     applied: wanted.fields.clone(),
-                    unheard: false,
+                    unheard_updates: Vec::new(),
                     may_be_off: false,
                 });
             }

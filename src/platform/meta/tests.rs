@@ -113,7 +113,7 @@ fn made(desired: &Desired, id: &str, serving: Serving) -> RemoteObject {
             Serving::None
         },
         applied: desired.fields.clone(),
-        unheard: false,
+        unheard_updates: Vec::new(),
         may_be_off: false,
     }
 }

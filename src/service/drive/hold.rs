@@ -6,7 +6,7 @@
 use super::{Drive, Halt, Pending, give_back};
 use crate::domain::hold::{self, Hold};
 use crate::domain::manifest::{Manifest, ObjectState, Serving};
-use crate::domain::saga::{CommandKind, LegState, Report};
+use crate::domain::saga::{CommandKind, LegState};
 use crate::platform::{Goal, Mutation, Reading};
 use crate::service::backoff;
 use crate::store::progress::Then;
@@ -23,9 +23,9 @@ impl Drive {
             CommandKind::Hold => Some(self.hold().await),
             CommandKind::Release => Some(self.release().await),
             CommandKind::Build | CommandKind::Activate if self.job.paused => Some(self.hold_back().await),
-            // What was off for a pause stays written down until its change is activated, or refused.
-            CommandKind::Build => None,
-            CommandKind::Activate | CommandKind::Undo | CommandKind::Retire => {
+            // What a change finds off for a pause stays written down until it is on again.
+            CommandKind::Build if self.job.leg_state == LegState::Amending => None,
+            CommandKind::Build | CommandKind::Activate | CommandKind::Undo | CommandKind::Retire => {
                 // Its own way is its own account of what is on.
                 self.pending.manifest |= self.held.take().is_some_and(|held| !held.is_empty());
                 None
@@ -87,6 +87,10 @@ impl Drive {
             let Some(seen) = reading.objects.iter().find(|s| s.key == object.key) else {
                 continue;
             };
+            // What may have been switched on may show so only later.
+            if self.may_be_on(&object.key) {
+                continue;
+            }
             if object.serving != Serving::None && seen.serving != Serving::None {
                 object.serving = seen.serving;
             }
@@ -112,19 +116,12 @@ impl Drive {
         }
         self.end_repeatable_calls();
         let held = self.held.clone().unwrap_or_default();
-        let over = self
-            .job
-            .spec
-            .campaign
-            .schedule
-            .end
-            .is_some_and(|end| end <= self.tools.clock.now());
         let state = self.job.leg_state;
         let stays_off = if !hold::comes_back(state) {
             Some(format!("it is {} by now", state.as_str()))
         } else if held.is_empty() {
             Some("it was off before the pause".to_owned())
-        } else if over {
+        } else if self.over() {
             Some("its flight is over".to_owned())
         } else {
             None
@@ -143,24 +140,34 @@ impl Drive {
         Ok(Then::Close { report: "released" })
     }
 
-    /// A change that is refused leaves the campaign as it was: also on, where a pause came between.
-    pub(super) async fn as_it_was(&mut self, halt: Halt) -> Result<Halt, Halt> {
-        let refused = matches!(
-            &halt,
-            Halt::With(Then::Finish {
-                report: Report::Failed,
-                ..
-            })
-        );
-        let amending = self.job.leg_state == LegState::Amending && !self.job.paused;
-        let Some(held) = self.held.clone().filter(|_| refused && amending) else {
-            return Ok(halt);
+    /// A change of what was off for a pause that is over: first the change, or nothing would be gained by making it in the pause; then,
+    /// whatever came of that (refused, or it waits for something), on again as it was.
+    pub(super) async fn on_as_before(&mut self, went: &Result<Then, Halt>) -> Result<(), Halt> {
+        let lost = matches!(went, Err(Halt::NotOurs(_))) || self.yields;
+        let amending = self.job.kind == CommandKind::Build && self.job.leg_state == LegState::Amending;
+        let Some(held) = self
+            .held
+            .clone()
+            .filter(|_| amending && !lost && !self.job.paused)
+        else {
+            return Ok(());
         };
-        let restored = self.switch_on(&held).await?;
+        let restored = match self.over() {
+            true => Ok(Vec::new()),
+            false => self.switch_on(&held).await,
+        };
+        // As a release does, it goes on until the platform lets it.
+        let restored = restored.map_err(|halt| self.again(halt))?;
         self.held = None;
         self.pending.manifest = true;
         self.record("leg.released", json!({ "objects": restored, "stays_off": null }));
-        Ok(halt)
+        Ok(())
+    }
+
+    /// Its flight has ended.
+    fn over(&self) -> bool {
+        let end = self.job.spec.campaign.schedule.end;
+        end.is_some_and(|end| end <= self.tools.clock.now())
     }
 
     /// Turns on again what the hold turned off and what is still there and off; which objects those were.
@@ -171,6 +178,10 @@ impl Drive {
             let seen = reading.objects.iter().find(|s| s.key == object.key);
             match seen {
                 Some(_) if object.serving == Serving::None => {}
+                // Our own switching off may show only later.
+                Some(_) if held.contains(&object.key) && object.may_be_off => {
+                    object.serving = Serving::Paused
+                }
                 Some(seen) if held.contains(&object.key) => object.serving = seen.serving,
                 // Not ours to turn on: as if it were.
                 Some(_) => object.serving = Serving::Active,
@@ -225,10 +236,15 @@ impl Drive {
             CommandKind::Build | CommandKind::Activate => self.job.paused,
             CommandKind::Undo | CommandKind::Retire => false,
         };
+        if by_the_switch { self.again(halt) } else { halt }
+    }
+
+    /// A refusal is no end: later once more.
+    fn again(&self, halt: Halt) -> Halt {
         match halt {
             Halt::With(Then::Finish {
                 error: Some(error), ..
-            }) if by_the_switch => give_back(
+            }) => give_back(
                 backoff::delay(self.job.attempts, None),
                 format!("{}; {}", error.message, error.remedy),
             ),

@@ -66,16 +66,20 @@ impl Drive {
 
     /// It was sent, and it is not known whether it was carried out.
     pub(super) fn not_heard_of(&mut self, op: &Op, keys: &[String]) {
-        let updated = matches!(op, Op::Update { .. });
-        let switched_off = *op
-            == Op::Serve {
-                serving: Serving::Paused,
-            };
         for object in self.manifest.objects.iter_mut().filter(|o| keys.contains(&o.key)) {
-            object.unheard |= updated;
-            object.may_be_off |= switched_off;
+            match op {
+                Op::Update { applied } => {
+                    let sent = applied.get(&object.key).filter(|sent| **sent != object.applied);
+                    let new = sent.filter(|sent| !object.unheard_updates.contains(sent));
+                    object.unheard_updates.extend(new.cloned());
+                }
+                Op::Serve {
+                    serving: Serving::Paused,
+                } => object.may_be_off = true,
+                Op::Create | Op::Serve { .. } | Op::Remove | Op::Account { .. } => continue,
+            }
+            self.pending.manifest = true;
         }
-        self.pending.manifest |= updated || switched_off;
     }
 
     /// Whatever earlier calls have switched on is off.

@@ -30,7 +30,6 @@ impl Drive {
                 return self.born_active(&wanted.key, &reading).await;
             }
             if let Some((field, wanted, found)) = first_difference(&wanted.fields, &seen.fields) {
-                self.as_it_is(desired, &reading);
                 return Err(fail(
                     Report::Failed,
                     LegError {
@@ -51,9 +50,6 @@ impl Drive {
         self.check_tracking(&reading)?;
         if let Eligibility::Disapproved(finding) = reading.eligibility {
             return Err(fail(Report::Failed, *finding));
-        }
-        for object in &mut self.manifest.objects {
-            object.unheard &= !desired.iter().any(|d| d.key == object.key);
         }
         self.pending.finding = reading.finding;
         self.pending.spec_applied = true;
@@ -80,31 +76,6 @@ impl Drive {
         };
         let error = LegError::new(ErrorClass::Validation, "read-back-missing", what, remedy);
         fail(Report::Failed, error)
-    }
-
-    /// An update of which nobody heard again may be there: a plan that wants what was before has to send that.
-    pub(super) async fn what_updates_left(&mut self, desired: &[Desired]) -> Result<(), Halt> {
-        if self.manifest.objects.iter().any(|o| o.unheard) {
-            let reading = self.read().await?;
-            self.as_it_is(desired, &reading);
-        }
-        Ok(())
-    }
-
-    /// What an update did that nobody heard of again: the manifest takes over what is there, so that what differs is sent. It stays
-    /// in doubt until one is heard of, or the read-back finds nothing wrong: what was read may have been behind.
-    /// (Somebody's own change it does not take over: `drift` shows that one.)
-    fn as_it_is(&mut self, desired: &[Desired], reading: &Reading) {
-        for seen in &reading.objects {
-            let Some(wanted) = desired.iter().find(|d| d.key == seen.key) else {
-                continue;
-            };
-            let mut ours = self.manifest.objects.iter_mut().filter(|o| o.unheard);
-            if let Some(object) = ours.find(|o| o.key == seen.key) {
-                object.applied = taken_over(&wanted.fields, &object.applied, &seen.fields);
-                self.pending.manifest = true;
-            }
-        }
     }
 
     fn check_tracking(&mut self, reading: &Reading) -> Result<(), Halt> {
@@ -165,6 +136,8 @@ impl Drive {
             }
         }
         self.pending.manifest = true;
+        // It is not put back as it was before a pause.
+        self.held = None;
         self.switch_off_for_certain().await?;
         Err(fail(
             Report::Failed,
@@ -176,24 +149,6 @@ impl Drive {
             ),
         ))
     }
-}
-
-/// What was applied, by what the platform holds. It shows more than was ever sent: only fields that are wanted, or once were, are taken
-/// over, and what is as it is wanted is taken for exactly that.
-fn taken_over(wanted: &Value, applied: &Value, seen: &Value) -> Value {
-    let (Value::Object(w), Value::Object(a), Value::Object(s)) = (wanted, applied, seen) else {
-        return seen.clone();
-    };
-    let ours = s
-        .iter()
-        .filter(|(name, _)| w.contains_key(*name) || a.contains_key(*name));
-    let taken = ours.map(|(name, there)| {
-        let as_wanted = w
-            .get(name)
-            .filter(|value| first_difference(value, there).is_none());
-        (name.clone(), as_wanted.unwrap_or(there).clone())
-    });
-    Value::Object(taken.collect())
 }
 
 /// The first field of `wanted` that `found` holds otherwise: its path and both values.
@@ -219,15 +174,6 @@ fn first_difference(wanted: &Value, found: &Value) -> Option<(String, Value, Val
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_was_never_ours_is_not_taken_over() {
-        let wanted = json!({ "budget": 120, "targeting": { "de": true } });
-        let applied = json!({ "budget": 120, "targeting": {}, "end": 1 });
-        let seen = json!({ "budget": 125, "targeting": { "de": true, "age": 18 }, "end": 1, "effective_status": "ACTIVE" });
-        let taken = json!({ "budget": 125, "targeting": { "de": true }, "end": 1 });
-        assert_eq!(taken_over(&wanted, &applied, &seen), taken);
-    }
 
     #[test]
     fn a_difference_is_named_by_its_path() {

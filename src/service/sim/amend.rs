@@ -95,7 +95,13 @@ impl Model {
                 manifest.campaign_name.clone(),
                 manifest.campaign_id().map(str::to_owned),
             );
-            let held = self.legs.get(&leg)?.hold.is_some();
+            let off = self
+                .made
+                .get(&leg)?
+                .held
+                .as_ref()
+                .is_some_and(|held| !held.is_empty());
+            let held = self.legs.get(&leg)?.hold.is_some() || off;
             Some((leg, There::of(&manifest.objects, names, held)))
         });
         there.collect()
@@ -125,8 +131,7 @@ impl Model {
         let resumed = there.held && replaced.old == LegState::Outgoing;
         if let Some(apart) = self.legs.get_mut(&id) {
             (apart.adopted_from, apart.replaced_by, apart.root) = (was.adopted_from, Some(leg), was.root);
-            apart.hold =
-                (replaced.old == LegState::Outgoing && was.hold.is_some()).then_some(Hold::Releasing);
+            apart.hold = resumed.then_some(Hold::Releasing);
         }
         if let Some(mut made) = self.made.remove(&leg) {
             made.manifest.leg = spec.key.clone();

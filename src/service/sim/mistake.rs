@@ -44,10 +44,12 @@ pub(super) enum Mistake {
     OnlyTheNamedOne,
     /// What was still being switched off for a newer version stays off when that is rolled back.
     StaysOff,
+    /// A release that never came is waited for behind the leg's next command.
+    ReleasePends,
 }
 
 impl Mistake {
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::SkipIntent,
         Self::BlindLookUp,
         Self::NoSettleTime,
@@ -68,6 +70,7 @@ impl Mistake {
         Self::NotForestalled,
         Self::OnlyTheNamedOne,
         Self::StaysOff,
+        Self::ReleasePends,
     ];
 
     /// The seed from which on it is looked for: what shows rarely is not waited for from the first on.
@@ -92,7 +95,8 @@ impl Mistake {
             | Self::GiveBackBlind
             | Self::DropReport
             | Self::NotForestalled
-            | Self::OnlyTheNamedOne => 1,
+            | Self::OnlyTheNamedOne
+            | Self::ReleasePends => 1,
         }
     }
 }

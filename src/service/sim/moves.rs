@@ -3,6 +3,7 @@
 use super::mistake::Mistake;
 use super::store::{Due, Leg, Model};
 use crate::domain::error::LegError;
+use crate::domain::hold::Hold;
 use crate::domain::saga::{CommandKind, Direction, Effect, LegState, Report, Saga};
 use crate::service::compose::Composer;
 use crate::store::moves::{self, CommandFact, Compose, ExecutionRow, LegFact};
@@ -122,8 +123,13 @@ impl Model {
 
     /// Counts the leg's commands on and composes the next one.
     pub(super) fn command(&mut self, execution: i64, id: i64, kind: CommandKind) -> Option<Due> {
+        let pends = self.is(Mistake::ReleasePends);
         let leg = self.legs.get_mut(&id)?;
         leg.row.attempt += 1;
+        // Its own command takes the place of a release that no worker has yet.
+        if leg.hold == Some(Hold::Releasing) && kind != CommandKind::Release && !pends {
+            leg.hold = None;
+        }
         let fact = CommandFact {
             command_id: moves::command_id(id, kind, leg.row.attempt),
             leg_id: id,

@@ -268,13 +268,17 @@ impl Town<'_> {
                 self.as_planned(leg, &world)?;
             }
             let held = self.model.made.get(&leg.row.id).and_then(|m| m.held.as_ref());
-            let forward = matches!(
-                leg.row.state,
-                LegState::Live | LegState::Scheduled | LegState::Unamended
-            );
-            if let Some(off) = held.filter(|held| forward && !held.is_empty()) {
+            let may_be_on = leg.row.state.on() || matches!(leg.row.state, LegState::Built | LegState::Failed);
+            let off = held.filter(|held| may_be_on && !held.is_empty());
+            if let Some(off) = off {
                 return Err(format!(
                     "nobody pauses leg {}, {:?}, and {off:?} was not switched on again",
+                    leg.row.id, leg.row.state
+                ));
+            }
+            if let Some(hold) = leg.hold {
+                return Err(format!(
+                    "nobody pauses leg {}, {:?}, and it is {hold:?}",
                     leg.row.id, leg.row.state
                 ));
             }

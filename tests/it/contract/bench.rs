@@ -348,7 +348,7 @@ impl Leg {
                     Serving::None
                 },
                 applied: wanted.fields.clone(),
-                unheard: false,
+                unheard_updates: Vec::new(),
                 may_be_off: false,
             });
         }

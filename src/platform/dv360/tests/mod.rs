@@ -179,7 +179,7 @@ fn built(spec: &LegSpec) -> Manifest {
                 Serving::None
             },
             applied: wanted.fields,
-            unheard: false,
+            unheard_updates: Vec::new(),
             may_be_off: false,
         });
     }
@@ -205,7 +205,7 @@ fn take_in(manifest: &mut Manifest, spec: &LegSpec, mutation: &Mutation, id: &st
         remote_id: Some(id.to_owned()),
         serving: Serving::Paused,
         applied: wanted.fields,
-        unheard: false,
+        unheard_updates: Vec::new(),
         may_be_off: false,
     });
 }

@@ -225,7 +225,7 @@ fn made(wanted: &Desired, id: &str) -> RemoteObject {
         remote_id: Some(id.to_owned()),
         serving: Serving::Paused,
         applied: wanted.fields.clone(),
-        unheard: false,
+        unheard_updates: Vec::new(),
         may_be_off: false,
     }
 }
