@@ -45,7 +45,7 @@ impl<'a> Terminal<'a> {
         let code = ran.code.expect("it ends by itself");
         let folder = format!("{}/", self.folder.path().display());
         let seen = format!("{}{}", ran.out, ran.err).replace(&folder, "");
-        let seen = plain(&seen.replace(&self.app.wiring.bus.topic_prefix.as_str(), ""))
+        let seen = plain(&seen.replace(self.app.wiring.bus.topic_prefix.as_str(), ""))
             .replace("(in 4 h,", "(in 3 h 0 min,");
         let text = format!("$ campaign-execution {line}\n{seen}exit code {code}\n");
         golden::same(&format!("outputs/{name}.txt"), &text, &mut self.wrong);
