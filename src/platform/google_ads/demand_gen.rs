@@ -6,7 +6,6 @@
 use super::ad_forms::AnyAd;
 use super::channel::Channel;
 use super::check::{Texts, foreign, texts};
-use crate::platform::Check;
 use super::creatives::{CreativeForm, Format};
 use super::images::{Cast, cast, counted};
 use super::kinds::Kind;
@@ -16,6 +15,7 @@ use crate::domain::manifest::Desired;
 use crate::domain::plan::{Ad, AdGroup};
 use crate::domain::spec::LegSpec;
 use crate::domain::tracking::without_utm;
+use crate::platform::Check;
 
 /// What a plan calls them, and Google's words on the button.
 /// Source: v26/enums/call_to_action_type.proto.

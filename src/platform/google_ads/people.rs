@@ -7,13 +7,13 @@
 //! v26/enums/{age_range_type,gender_type}.proto.
 
 use super::channel::Channel;
-use crate::platform::Check;
 use super::kinds::Kind;
 use super::mapping::{form, object};
 use super::wire::{AdGroupCriterion, AgeRangeInfo, GenderInfo};
 use crate::domain::manifest::Desired;
 use crate::domain::plan::{Audience, Campaign};
 use crate::domain::spec::LegSpec;
+use crate::platform::Check;
 use serde::{Deserialize, Serialize};
 
 /// Google's age ranges: first and last year.

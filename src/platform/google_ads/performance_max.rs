@@ -6,7 +6,6 @@
 //! links any must link all that are required.
 
 use super::check::{Texts, foreign, texts};
-use crate::platform::Check;
 use super::images::{Cast, cast, counted};
 use super::kinds::Kind;
 use super::links::{AssetGroupForm, LinkForm, text_key};
@@ -16,6 +15,7 @@ use crate::domain::manifest::Desired;
 use crate::domain::plan::{Ad, AdGroup};
 use crate::domain::spec::LegSpec;
 use crate::domain::tracking::without_utm;
+use crate::platform::Check;
 use serde_json::json;
 
 /// `AssetGroup.name`: at most 128 characters.

@@ -6,7 +6,6 @@
 
 use super::ad_forms::{AdForm, AnyAd, KeywordForm, keyword_text};
 use super::check::{Texts, foreign, texts, width};
-use crate::platform::Check;
 use super::demand_gen::ad_object;
 use super::forms::filled;
 use super::kinds::Kind;
@@ -15,6 +14,7 @@ use crate::domain::manifest::Desired;
 use crate::domain::plan::{self, Ad, AdGroup, Keyword, MatchType};
 use crate::domain::spec::LegSpec;
 use crate::domain::tracking::without_utm;
+use crate::platform::Check;
 use std::collections::HashSet;
 
 const HEADLINES: Texts = Texts::new("headlines", 3, 15, 30);
