@@ -6,6 +6,7 @@ use super::{BusConfig, BusError};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// A message ready for the wire.
@@ -21,6 +22,9 @@ pub struct Outgoing {
     pub payload: Vec<u8>,
 }
 
+/// Bytes that what we publish may have beyond the largest message that we take in.
+const NOTE: usize = 1 << 20;
+
 /// A producer. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
@@ -34,7 +38,8 @@ impl Publisher {
     /// # Errors
     /// [`BusError::Config`].
     pub fn new(config: &BusConfig) -> Result<Self, BusError> {
-        let max = config.max_message_bytes.to_string();
+        // A dead letter is the message as it came, and a note of why.
+        let max = config.max_message_bytes.saturating_add(NOTE).to_string();
         let client = config.client(&[
             ("enable.idempotence", "true"),
             ("acks", "all"),
@@ -53,10 +58,15 @@ impl Publisher {
         })
     }
 
-    /// Publishes in order; which of them the broker confirmed. Stops handing over at the first that doesn't fit into the queue.
+    /// Publishes in order; which of them the broker confirmed. Stops handing over at the first that doesn't fit into the queue. One that
+    /// Kafka refuses for itself (it is too large) keeps only those of its own key from going.
     pub async fn publish(&self, messages: &[Outgoing]) -> Vec<bool> {
         let mut reports = Vec::with_capacity(messages.len());
-        for message in messages {
+        let mut held_up: HashSet<&str> = HashSet::new();
+        for (place, message) in messages.iter().enumerate() {
+            if held_up.contains(message.key.as_str()) {
+                continue;
+            }
             let topic = self.config.topic(&message.topic);
             let mut headers = OwnedHeaders::new_with_capacity(message.headers.len());
             for (key, value) in &message.headers {
@@ -70,26 +80,25 @@ impl Publisher {
                 .payload(&message.payload)
                 .headers(headers);
             match self.producer.send_result(record) {
-                Ok(report) => reports.push(report),
+                Ok(report) => reports.push((place, report)),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => break,
                 Err((error, _)) => {
-                    tracing::error!(error = %error, topic, "Kafka refuses the message");
-                    break;
+                    tracing::error!(error = %error, topic, key = message.key, bytes = message.payload.len(),
+                        "Kafka refuses the message; what comes after it under its key waits");
+                    held_up.insert(&message.key);
                 }
             }
         }
-        let mut confirmed = Vec::with_capacity(messages.len());
-        for report in reports {
-            confirmed.push(match report.await {
-                Ok(Ok(_)) => true,
+        let mut confirmed = vec![false; messages.len()];
+        for (place, report) in reports {
+            match report.await {
+                Ok(Ok(_)) => confirmed[place] = true,
                 Ok(Err((error, _))) => {
-                    tracing::warn!(error = %error, "not confirmed; it stays in the outbox");
-                    false
+                    tracing::warn!(error = %error, "not confirmed; it stays in the outbox")
                 }
-                Err(_) => false,
-            });
+                Err(_) => {}
+            }
         }
-        confirmed.resize(messages.len(), false);
         confirmed
     }
 

@@ -111,6 +111,7 @@ impl Decide {
                 by: format!("cli:{}", user()),
                 reason: self.reason.unwrap_or_default(),
                 now: wiring.clock.stamp(),
+                message: None,
                 compose: Arc::new(Composer),
             })
             .await?;

@@ -27,10 +27,10 @@ pub fn gone(leg: &Looked) -> Option<Gone> {
     let Told::Differs { differences } = &leg.told else {
         return None;
     };
-    let objects: Vec<String> = differences
+    let objects: Vec<(String, String)> = differences
         .iter()
         .filter_map(|d| match d {
-            Difference::Gone { object, .. } => Some(object.clone()),
+            Difference::Gone { object, remote_id } => Some((object.clone(), remote_id.clone())),
             Difference::Field { .. } | Difference::Serving { .. } => None,
         })
         .collect();
@@ -51,11 +51,12 @@ pub async fn mend(
     let mut all = Vec::new();
     for leg in looked {
         let Some(gone) = gone(leg) else { continue };
+        let names: Vec<&str> = gone.objects.iter().map(|(key, _)| key.as_str()).collect();
         output.line(format!(
             "{}/{}: gone on the platform: {}",
             leg.platform,
             leg.logical_campaign_key,
-            gone.objects.join(", ")
+            names.join(", ")
         ));
         all.push(gone);
     }
@@ -73,7 +74,8 @@ pub async fn mend(
     };
     let mended = wiring.store.mend(&Composer, execution_id, &all, &asked).await?;
     output.line(match (mended, all.len() - mended) {
-        (0, _) => "nothing is built again: a worker holds these legs, or they go back".to_owned(),
+        (0, _) => "nothing is built again: a worker holds these legs, they go back, or it was done meanwhile"
+            .to_owned(),
         (_, 0) => format!(
             "built again: {}, paused, verified and switched on as at first",
             count(mended, "leg")

@@ -123,24 +123,34 @@ fn before(versions: &[Version], own: &Version, name: &str) -> Place {
         let Some(version) = version else { break Turn::First };
         match version.going {
             Going::Undoing => break Turn::Waits(version.id),
-            Going::NotLaunched | Going::Undone => {
-                passed.push(version.id);
-                next = version.supersedes.as_deref();
-            }
-            Going::Forward => break holder(versions, own, version),
+            Going::NotLaunched | Going::Undone => match taken_by(versions, own, version) {
+                // It holds nothing, and another one has taken its place.
+                Some(newer) if newer.going == Going::Forward => break holder(versions, own, newer, true),
+                Some(newer) if newer.going == Going::Undoing => break Turn::Waits(newer.id),
+                Some(_) | None => {
+                    passed.push(version.id);
+                    next = version.supersedes.as_deref();
+                }
+            },
+            Going::Forward => break holder(versions, own, version, false),
         }
     };
     Place { turn, passed }
 }
 
-/// Who has the campaigns of a version that was launched now: itself, or who took them over and was not undone.
-fn holder(versions: &[Version], own: &Version, of: &Version) -> Turn {
+/// Which other version has taken this one's place.
+fn taken_by<'a>(versions: &'a [Version], own: &Version, of: &Version) -> Option<&'a Version> {
+    let by = of.superseded_by?;
+    versions.iter().find(|v| v.id == by && v.id != own.id)
+}
+
+/// Who has the campaigns of a version that was launched now: itself, or who took them over and was not undone. `rival`: it supersedes what
+/// this one supersedes, as does everybody further on.
+fn holder(versions: &[Version], own: &Version, of: &Version, rival: bool) -> Turn {
     let mut seen = HashSet::from([own.id]);
     let mut version = of;
     while seen.insert(version.id) {
-        let newer = version
-            .superseded_by
-            .and_then(|id| versions.iter().find(|v| v.id == id && v.id != own.id));
+        let newer = taken_by(versions, own, version);
         match newer.map(|v| (v, v.going)) {
             None | Some((_, Going::NotLaunched | Going::Undone)) => break,
             Some((newer, Going::Undoing)) => return Turn::Waits(newer.id),
@@ -148,7 +158,7 @@ fn holder(versions: &[Version], own: &Version, of: &Version) -> Turn {
         }
     }
     // Two versions supersede the same one: the later approval wins, in whichever order they come.
-    if version.id != of.id && version.approved_at > own.approved_at {
+    if (rival || version.id != of.id) && version.approved_at > own.approved_at {
         return Turn::Overtaken {
             by: version.id,
             holds: None,
@@ -178,6 +188,27 @@ mod tests {
 
     fn turn(versions: &[Version], id: i64) -> Turn {
         of(versions, id).turn
+    }
+
+    #[test]
+    fn of_two_that_supersede_one_that_holds_nothing_the_later_approval_holds() {
+        let versions = |rivals: Going| {
+            let mut first = version(1, None, Going::NotLaunched);
+            first.superseded_by = Some(2);
+            [
+                first,
+                version(2, Some("v1"), rivals),
+                version(3, Some("v1"), Going::NotLaunched),
+            ]
+        };
+        assert_eq!(turn(&versions(Going::Forward), 3), Turn::After(2));
+        assert_eq!(turn(&versions(Going::Undoing), 3), Turn::Waits(2));
+        assert_eq!(turn(&versions(Going::Undone), 3), Turn::First);
+        let mut earlier = versions(Going::Forward);
+        earlier[2].approved_at = earlier[1].approved_at - chrono::TimeDelta::seconds(1);
+        assert_eq!(turn(&earlier, 3), Turn::Overtaken { by: 2, holds: None });
+        // Another payload of the one that took its place.
+        assert_eq!(turn(&versions(Going::Forward), 2), Turn::First);
     }
 
     #[test]

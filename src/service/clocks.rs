@@ -100,7 +100,7 @@ impl Clocks {
                 report(Report::Failed, Some(*error))
             }
             // Before the start nobody waits for a review; after it a clock of its own runs.
-            Eligibility::InReview if waits => return self.store.still_in_review(watched.leg_id).await,
+            Eligibility::InReview if waits => return self.store.still_in_review(watched).await,
             Eligibility::InReview | Eligibility::Paused if finding.is_none() && !watched.live => {
                 return Ok(());
             }
@@ -110,14 +110,11 @@ impl Clocks {
             | Eligibility::InReview
             | Eligibility::Disapproved(_) => {
                 let finding = finding.as_ref();
-                return self
-                    .store
-                    .follow_finding(&Composer, watched.leg_id, finding)
-                    .await;
+                return self.store.follow_finding(&Composer, watched, finding).await;
             }
         };
         self.store
-            .report_leg(&Composer, report, &self.clock.stamp())
+            .report_leg(&Composer, watched, report, &self.clock.stamp())
             .await
     }
 }

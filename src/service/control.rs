@@ -6,22 +6,33 @@ use crate::store::control::{Ordered, Request, Verb};
 use crate::wire::control::{Action, Control};
 use std::sync::Arc;
 
-/// A message as a request to the store.
+/// A message as a request to the store; `again`: where somebody had it published once more.
 #[must_use]
-pub fn order(control: &Control, via: &'static str, now: String) -> Request {
+pub fn order(control: &Control, (via, again): (&'static str, Option<&str>), now: String) -> Request {
+    let verb = match control.action {
+        Action::Rollback => Verb::Rollback,
+        Action::Resume => Verb::Resume,
+        Action::Retry => Verb::Retry,
+        Action::Cancel => Verb::Cancel,
+    };
+    let message = format!(
+        "{}/{}@{}#{}/{}/{}",
+        control.tenant_id,
+        control.plan_version,
+        control.at,
+        verb.as_str(),
+        control.by,
+        again.unwrap_or_default()
+    );
     Request {
         tenant_id: control.tenant_id.clone(),
         plan_id: Some(control.plan_id.clone()),
         plan_version: control.plan_version.clone(),
-        verb: match control.action {
-            Action::Rollback => Verb::Rollback,
-            Action::Resume => Verb::Resume,
-            Action::Retry => Verb::Retry,
-            Action::Cancel => Verb::Cancel,
-        },
+        verb,
         by: format!("{via}:{}", control.by),
         reason: control.reason.clone(),
         now,
+        message: Some(message),
         compose: Arc::new(Composer),
     }
 }

@@ -207,6 +207,13 @@ impl Drive {
         if let Some(then) = self.belated() {
             return Ok(then);
         }
+        let there = |o: &RemoteObject| o.state != ObjectState::Removed;
+        if !self.manifest.objects.iter().any(there) && self.job.open_mutations.is_empty() {
+            // Nothing of it is anywhere, so it may as well be begun elsewhere.
+            self.manifest
+                .account_id
+                .clone_from(&self.session.account.account_id);
+        }
         if self.manifest.account_id != self.session.account.account_id {
             return Err(fail(
                 self.giving_up(),
@@ -297,7 +304,9 @@ impl Drive {
             .job
             .facts
             .clone()
-            .and_then(|v| serde_json::from_value(v).ok())
+            .and_then(|v| serde_json::from_value::<AccountFacts>(v).ok())
+            // What was wrong with it may be mended by now.
+            .filter(|facts| facts.problems.is_empty())
         {
             return Ok(facts);
         }
@@ -554,7 +563,9 @@ impl Drive {
         if let Some(why) = unclear {
             self.looks = 0;
             self.pending.settle = Some(self.settle());
-            return Err(give_back(self.settle(), why));
+            // One that comes again and again is asked ever less often.
+            let after = self.settle().max(backoff::delay(self.job.attempts, None));
+            return Err(give_back(after, why));
         }
         if let Some(error) = refused {
             return Err(self.refused(error));

@@ -243,7 +243,11 @@ impl Intake {
             "plan.approved" => self.plan(envelope).await,
             "tenant.onboarded" => self.tenant(&envelope).await,
             "execution.approval" => self.approval(&envelope).await,
-            "execution.control" => self.control(&envelope).await,
+            "execution.control" => {
+                // A person who has a letter published again means it: it is that place's order, not the one that died.
+                let again = delivery.header("dlq_redriven_from").map(|_| delivery.place());
+                self.control(&envelope, again).await
+            }
             other => Err(vec![Invalid::at("", format!("nobody here reads {other}"))].into()),
         }
     }
@@ -334,11 +338,15 @@ impl Intake {
         }
     }
 
-    async fn control(&self, envelope: &Envelope) -> Result<(), NotTaken> {
+    async fn control(&self, envelope: &Envelope, again: Option<String>) -> Result<(), NotTaken> {
         let control: Control = control::parse("execution.control", &envelope.data)?;
         let done = self
             .store
-            .control(&super::control::order(&control, "message", self.clock.stamp()))
+            .control(&super::control::order(
+                &control,
+                ("message", again.as_deref()),
+                self.clock.stamp(),
+            ))
             .await;
         super::control::after(done?, &self.pokes)
             .map_err(|why| vec![Invalid::at("/plan_version", why)].into())

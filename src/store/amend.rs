@@ -111,7 +111,7 @@ pub(crate) async fn amend(
         return Ok(Came::Busy { legs: busy });
     }
     let of_touched = |leg, _| touched.contains(&leg);
-    if withdraw::forestall(conn, &[job.execution_id], of_touched)
+    if withdraw::forestall(conn, &[job.execution_id], queued, of_touched)
         .await?
         .is_none()
     {
@@ -475,7 +475,8 @@ pub(crate) async fn turn_at_once(
     queued: &[Queued],
 ) -> Result<bool, StoreError> {
     let forward: Vec<Queued> = queued.iter().filter(|q| is_forward(q.kind)).copied().collect();
-    let Some(sent) = withdraw::forestall(conn, &[execution.id], |_, kind| is_forward(kind)).await? else {
+    let Some(sent) = withdraw::forestall(conn, &[execution.id], queued, |_, kind| is_forward(kind)).await?
+    else {
         return Ok(false);
     };
     withdraw::tell(conn, &forward).await?;

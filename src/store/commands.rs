@@ -205,6 +205,7 @@ impl Store {
              FROM command c JOIN leg l ON l.id = c.leg_id JOIN tenant t ON t.tenant_id = l.tenant_id
                   LEFT JOIN execution_manifest m ON m.leg_id = l.id
                   LEFT JOIN probe_verdict v ON v.tenant_id = l.tenant_id AND v.probe = 'account:' || l.platform
+                       AND v.probed_at > clock_timestamp() - interval '1 hour'
              WHERE c.id = ANY($1)",
         )
         .bind(&ids)
@@ -234,25 +235,25 @@ impl Store {
     }
 }
 
-/// An undo switches off by itself: what a pause or its end asked of the leg is void.
+/// An undo switches off by itself: what a pause or its end asked of the leg is void. An old one that comes again voids nothing.
 async fn undo_makes_holds_void(conn: &mut Conn, commands: &[Accepted]) -> Result<(), StoreError> {
-    let legs: Vec<i64> = commands
-        .iter()
-        .filter(|c| c.kind == CommandKind::Undo)
-        .map(|c| c.leg_id)
-        .collect();
+    let undos = commands.iter().filter(|c| c.kind == CommandKind::Undo);
+    let (legs, attempts): (Vec<i64>, Vec<i32>) = undos.map(|c| (c.leg_id, c.attempt)).unzip();
     if legs.is_empty() {
         return Ok(());
     }
     sqlx::query(
         "-- commands.void_holds
-         WITH void AS (SELECT id FROM command WHERE leg_id = ANY($1) AND kind IN ('hold', 'release') AND state = 'queued'
-                         AND (lease_until IS NULL OR lease_until < clock_timestamp()) FOR UPDATE SKIP LOCKED),
+         WITH undone AS (SELECT l.id FROM leg l JOIN unnest($1::bigint[], $2::int[]) AS n (id, attempt)
+                                 ON n.id = l.id AND n.attempt = l.attempt WHERE l.state = 'undoing'),
+              void AS (SELECT id FROM command WHERE leg_id IN (SELECT id FROM undone) AND kind IN ('hold', 'release')
+                         AND state = 'queued' AND (lease_until IS NULL OR lease_until < clock_timestamp()) FOR UPDATE SKIP LOCKED),
               done AS (UPDATE command c SET state = 'done', done_at = clock_timestamp(), report = 'superseded'
                        FROM void WHERE c.id = void.id)
-         UPDATE leg SET hold = NULL WHERE id = ANY($1) AND hold IS NOT NULL",
+         UPDATE leg SET hold = NULL WHERE id IN (SELECT id FROM undone) AND hold IS NOT NULL",
     )
     .bind(legs)
+    .bind(attempts)
     .execute(conn)
     .await
     .map_err(refused("commands.void_holds"))?;

@@ -2,7 +2,7 @@
 
 use super::amend;
 use super::audit::{Entry, Record};
-use super::intake::drop_amendment;
+use super::intake::{drop_amendment, inbox};
 use super::moves::{self, Compose, Moves};
 use super::touchpoints::{Scope, Settling};
 use super::withdraw::{self, Queued};
@@ -54,6 +54,9 @@ pub struct Request {
     pub reason: String,
     /// RFC 3339: now.
     pub now: String,
+    /// What tells a message from any other: the same one again (redelivered, a consumer group set back) is no new order. None: a person
+    /// at the command line.
+    pub message: Option<String>,
     /// Spells what is published.
     pub compose: Arc<dyn Compose>,
 }
@@ -109,6 +112,15 @@ impl Store {
         let Some(row) = row else {
             return Ok(Some(Ordered::Unknown));
         };
+        if let Some(message) = &request.message
+            && inbox(&mut tx, "execution.control", message, None).await? > 1
+        {
+            // What it was about may be launched anew since: an old rollback must not take that back.
+            commit(tx, "control.again").await?;
+            return Ok(Some(Ordered::Nothing {
+                why: "this very order was carried out before".to_owned(),
+            }));
+        }
         let (id, gate): (i64, String) = (row.get("id"), row.get("gate"));
         let launched: bool = row.get("launched");
         let newer: Option<String> = row.get("newer");

@@ -225,7 +225,9 @@ impl Store {
             Came::Fenced => "fenced",
             Came::Overtaken => "superseded",
         };
-        if changed || opened {
+        // Asked again and again, it would fill the log.
+        let waits = matches!(came, Came::Busy { .. } | Came::Undoing);
+        if changed || opened && !waits {
             let record = |action: String, leg: Option<String>, detail: Value| Record {
                 tenant_id: job.tenant_id.clone(),
                 entry: Entry {
@@ -487,7 +489,8 @@ struct Standing {
 async fn standing(conn: &mut Conn, execution_id: i64) -> Result<Standing, StoreError> {
     let row = sqlx::query(
         "-- gate.standing
-         SELECT e.saga, e.supersedes, n.saga ->> 'direction' = 'back' AND n.saga ->> 'settled' IS NULL AS undoing
+         SELECT e.saga, e.supersedes, n.saga ->> 'direction' = 'back' AND (n.saga ->> 'settled' IS NULL
+                OR EXISTS (SELECT FROM leg l WHERE l.execution_id = n.id AND l.state = 'stuck')) AS undoing
          FROM execution e LEFT JOIN execution n ON n.id = e.superseded_by WHERE e.id = $1",
     )
     .bind(execution_id)
@@ -539,7 +542,7 @@ async fn settle_gate(conn: &mut Conn, job: &GateJob, came: &Came) -> Result<(), 
         }
         Came::Undoing => {
             "-- gate.undoing
-             UPDATE execution SET gate = 'pending', gate_at = clock_timestamp() + interval '2 seconds' WHERE id = $1"
+             UPDATE execution SET gate = 'pending', gate_at = clock_timestamp() + interval '10 seconds' WHERE id = $1"
         }
         Came::Fenced => {
             "-- gate.fenced

@@ -25,12 +25,14 @@ pub(crate) async fn place(conn: &mut Conn, execution_id: i64) -> Result<Place, S
         })
 }
 
-/// All versions of a plan, oldest first.
+/// All versions of a plan, oldest first. What could not be undone may be on, and what it had taken over comes back only when it can:
+/// a version with something stuck is still being undone.
 pub(crate) async fn versions(conn: &mut Conn, tenant: &str, plan: &str) -> Result<Vec<Version>, StoreError> {
     let rows = sqlx::query(
         "-- lineage.versions
          SELECT v.id, v.plan_version, v.takes_over, v.superseded_by, coalesce(v.applied_approved_at, v.approved_at) AS approved_at,
-                v.saga ->> 'direction' AS direction, v.saga ->> 'settled' IS NOT NULL AS settled
+                v.saga ->> 'direction' AS direction, v.saga ->> 'settled' IS NOT NULL
+                    AND NOT EXISTS (SELECT FROM leg l WHERE l.execution_id = v.id AND l.state = 'stuck') AS settled
          FROM execution v WHERE v.tenant_id = $1 AND v.plan_id = $2 ORDER BY v.id",
     )
     .bind(tenant)

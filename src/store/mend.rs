@@ -15,8 +15,8 @@ use std::collections::HashSet;
 pub struct Gone {
     /// The leg's row.
     pub leg_id: i64,
-    /// Keys of its manifest.
-    pub objects: Vec<String>,
+    /// Keys of its manifest, and what the platform called them: what bears a key by now may be another one.
+    pub objects: Vec<(String, String)>,
 }
 
 /// Who asks for it, and why.
@@ -55,8 +55,8 @@ impl Store {
             return Ok(0);
         }
         let named = |leg| gone.iter().any(|g| g.leg_id == leg);
-        let wanted = |leg, kind| named(leg) && anew(kind);
-        if withdraw::forestall(&mut tx, &[execution_id], wanted)
+        let wanted = |leg, kind| named(leg) && anew(kind) && !held.contains(&leg);
+        if withdraw::forestall(&mut tx, &[execution_id], &queued, wanted)
             .await?
             .is_none()
         {
@@ -88,14 +88,26 @@ impl Store {
             ) {
                 continue;
             }
+            let objects = of_manifest(&mut tx, leg.id).await?;
+            let is_it = |o: &&RemoteObject| {
+                let named = |(key, id): &(String, String)| *key == o.key && Some(id) == o.remote_id.as_ref();
+                o.state == ObjectState::Created && missing.objects.iter().any(named)
+            };
+            let keys: Vec<String> = objects.iter().filter(is_it).map(|o| o.key.clone()).collect();
+            // Somebody else has had it made again meanwhile.
+            if keys.is_empty() {
+                continue;
+            }
             let Ok(effects) = execution.saga.amend(leg.position, leg.state, Amendment::Change) else {
                 continue;
             };
-            forget(&mut tx, leg.id, &missing.objects).await?;
+            forget(&mut tx, leg.id, (objects, &keys)).await?;
             moves
                 .note(&mut tx, compose, (0, &mut *execution), Some(&mut leg), &effects)
                 .await?;
-            mended.push(json!({ "leg": format!("{}/{}", leg.platform, leg.logical_campaign_key), "objects": missing.objects }));
+            mended.push(
+                json!({ "leg": format!("{}/{}", leg.platform, leg.logical_campaign_key), "objects": keys }),
+            );
         }
         moves.write_legs(&mut tx).await?;
         let effects = execution.saga.amended();
@@ -121,8 +133,7 @@ impl Store {
     }
 }
 
-/// The manifest learns that these are not there any more.
-async fn forget(conn: &mut super::Conn, leg_id: i64, keys: &[String]) -> Result<(), StoreError> {
+async fn of_manifest(conn: &mut super::Conn, leg_id: i64) -> Result<Vec<RemoteObject>, StoreError> {
     let objects: Value = sqlx::query_scalar(
         "-- mend.objects
          SELECT objects FROM execution_manifest WHERE leg_id = $1 FOR UPDATE",
@@ -131,7 +142,15 @@ async fn forget(conn: &mut super::Conn, leg_id: i64, keys: &[String]) -> Result<
     .fetch_one(&mut *conn)
     .await
     .map_err(refused("mend.objects"))?;
-    let mut objects: Vec<RemoteObject> = parse_json("execution_manifest", leg_id, "objects", objects)?;
+    parse_json("execution_manifest", leg_id, "objects", objects)
+}
+
+/// The manifest learns that these are not there any more.
+async fn forget(
+    conn: &mut super::Conn,
+    leg_id: i64,
+    (mut objects, keys): (Vec<RemoteObject>, &[String]),
+) -> Result<(), StoreError> {
     for object in objects.iter_mut().filter(|o| keys.contains(&o.key)) {
         object.state = ObjectState::Removed;
         object.serving = Serving::None;

@@ -123,9 +123,11 @@ pub(crate) fn refused(query: &'static str) -> impl Fn(sqlx::Error) -> StoreError
 }
 
 /// SQL states after which the same transaction may succeed: connection trouble, shutdown, serialization, deadlock, disk or
-/// memory full. https://www.postgresql.org/docs/current/errcodes-appendix.html
+/// memory full, a lock that was not had in time, a statement or an idle transaction that took too long (another instance may be frozen
+/// with a lock in its hands). https://www.postgresql.org/docs/current/errcodes-appendix.html
 fn passing(code: &str) -> bool {
-    code.starts_with("08")
+    matches!(code, "55P03" | "57014" | "25P03" | "25P04")
+        || code.starts_with("08")
         || code.starts_with("57P")
         || code.starts_with("53")
         || code == "40001"

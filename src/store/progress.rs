@@ -68,8 +68,16 @@ pub enum Wait {
     Asset,
     /// It is off, and other legs of a version that is rolled back may be on.
     Pauses,
+    /// What was made does not show yet.
+    ReadBack,
 }
-spelled!(Wait { Review = "review", Upload = "upload", Asset = "asset", Pauses = "pauses" });
+spelled!(Wait {
+    Review = "review",
+    Upload = "upload",
+    Asset = "asset",
+    Pauses = "pauses",
+    ReadBack = "read_back",
+});
 
 /// What happens to the command after a save.
 #[derive(Debug, Clone)]
@@ -273,7 +281,7 @@ async fn follow(
             match wait {
                 Some(Wait::Review) => in_review.push(save.leg_id),
                 Some(Wait::Asset) => without_asset.push((save.leg_id, why.as_str())),
-                Some(Wait::Upload | Wait::Pauses) | None => {}
+                Some(Wait::Upload | Wait::Pauses | Wait::ReadBack) | None => {}
             }
         }
     }
@@ -452,7 +460,7 @@ async fn save_manifests(conn: &mut Conn, saves: &[&Save]) -> Result<(), StoreErr
                      $16::jsonb[])
              AS n (leg_id, tenant, version, platform, key, account, name, campaign, mode, spec, revision, mutations,
                    objects, settle, looks, held)
-         ON CONFLICT (leg_id) DO UPDATE SET
+         ON CONFLICT (leg_id) DO UPDATE SET account_id = excluded.account_id,
              platform_campaign_id = coalesce(excluded.platform_campaign_id, execution_manifest.platform_campaign_id),
              tracking_mode = coalesce(excluded.tracking_mode, execution_manifest.tracking_mode),
              spec = coalesce(excluded.spec, execution_manifest.spec), revision = excluded.revision,

@@ -2,6 +2,7 @@
 //!
 //! Must not decide whether a review is over; a report does that.
 
+use super::views::{Watched, as_watched};
 use super::{Conn, Store, StoreError, commit, refused};
 
 /// The review of `waiting` legs is running; that of those that are `over` is not.
@@ -42,9 +43,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn still_in_review(&self, leg_id: i64) -> Result<(), StoreError> {
+    pub async fn still_in_review(&self, watched: &Watched) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        follow(&mut tx, &[], &[leg_id]).await?;
+        if !as_watched(&mut tx, watched).await? {
+            return Ok(());
+        }
+        follow(&mut tx, &[], &[watched.leg_id]).await?;
         commit(tx, "review.still").await
     }
 }

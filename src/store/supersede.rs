@@ -50,7 +50,10 @@ pub(crate) async fn supersede(
         return Ok(Came::Busy { legs: busy });
     }
     let of_old = |leg, kind| old_legs.contains(&leg) && goes(leg, kind);
-    if withdraw::forestall(conn, &[older_id], of_old).await?.is_none() {
+    if withdraw::forestall(conn, &[older_id], queued, of_old)
+        .await?
+        .is_none()
+    {
         return Ok(Came::Busy { legs: 1 });
     }
     withdraw::withdraw(conn, &theirs).await?;
@@ -282,7 +285,10 @@ pub(crate) async fn leave(
     if busy > 0 {
         return Ok(Came::Busy { legs: busy });
     }
-    if withdraw::forestall(conn, &[older_id], goes).await?.is_none() {
+    if withdraw::forestall(conn, &[older_id], queued, goes)
+        .await?
+        .is_none()
+    {
         return Ok(Came::Busy { legs: 1 });
     }
     withdraw::withdraw(conn, &theirs).await?;

@@ -32,8 +32,9 @@ impl Store {
             .await
             .map_err(refused("tenants.forget_verdicts"))?;
         sqlx::query(
+            // A look that is under way knows the former document: it is void.
             "-- tenants.wake_blocked
-             UPDATE execution SET gate_at = clock_timestamp() WHERE tenant_id = $1 AND gate IN ('pending', 'blocked')",
+             UPDATE execution SET gate_at = clock_timestamp(), gate_lease = NULL, gate_token = gate_token + 1 WHERE tenant_id = $1 AND gate IN ('pending', 'blocked')",
         )
         .bind(tenant.tenant_id.as_str())
         .execute(&mut *tx)

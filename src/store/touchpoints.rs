@@ -5,6 +5,7 @@
 
 use super::moves::{Compose, LegReport};
 use super::outbox::{self, Message};
+use super::views::{Watched, as_watched};
 use super::{Conn, Store, StoreError, commit, refused, review};
 use crate::domain::error::LegError;
 use crate::domain::gate::Check;
@@ -155,10 +156,14 @@ impl Store {
     pub async fn follow_finding(
         &self,
         compose: &dyn Compose,
-        leg_id: i64,
+        watched: &Watched,
         finding: Option<&LegError>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        if !as_watched(&mut tx, watched).await? {
+            return Ok(());
+        }
+        let leg_id = watched.leg_id;
         review::follow(&mut tx, &[leg_id], &[]).await?;
         let messages: Vec<Message> = match finding {
             Some(finding) => {

@@ -6,7 +6,7 @@ use super::clocks::Waited;
 use super::moves::{Compose, LegFact, leg_facts};
 use super::moves::{LegReport, apply_reports, manifest_of};
 use super::{
-    Store, StoreError, audit, commit, lineage, parse_json, parse_text, refused, review, touchpoints,
+    Conn, Store, StoreError, audit, commit, lineage, parse_json, parse_text, refused, review, touchpoints,
 };
 use crate::domain::clock::Step;
 use crate::domain::error::LegError;
@@ -227,6 +227,32 @@ pub enum Before {
     Overtaken(String),
 }
 
+/// Whether the leg is still where it was looked at, with no command and no pause since. Its execution is locked, and the one that it took
+/// over from (a failure may give back), in the order of all: it stays there until the transaction ends.
+pub(crate) async fn as_watched(conn: &mut Conn, watched: &Watched) -> Result<bool, StoreError> {
+    sqlx::query(
+        "-- views.lock_watched
+         SELECT id FROM execution WHERE id IN (SELECT execution_id FROM leg WHERE id = $1 UNION
+             SELECT e.supersedes FROM leg l JOIN execution e ON e.id = l.execution_id WHERE l.id = $1)
+         ORDER BY id FOR UPDATE",
+    )
+    .bind(watched.leg_id)
+    .execute(&mut *conn)
+    .await
+    .map_err(refused("views.lock_watched"))?;
+    let state = if watched.live { "live" } else { "scheduled" };
+    sqlx::query_scalar(
+        "-- views.as_watched
+         SELECT EXISTS (SELECT FROM leg WHERE id = $1 AND state = $2 AND attempt = $3 AND hold IS NULL)",
+    )
+    .bind(watched.leg_id)
+    .bind(state)
+    .bind(watched.attempt)
+    .fetch_one(conn)
+    .await
+    .map_err(refused("views.as_watched"))
+}
+
 /// A leg that it is time to look at.
 #[derive(Debug, Clone)]
 pub struct Watched {
@@ -242,6 +268,8 @@ pub struct Watched {
     pub live: bool,
     /// Its start has come.
     pub started: bool,
+    /// How many commands it had by then: with one more it is no longer the leg that was looked at.
+    pub attempt: i32,
 }
 
 impl Store {
@@ -547,8 +575,8 @@ impl Store {
                                             now + least(greatest(now - changed_at, interval '10 minutes'), interval '1 day'))
                              END FROM due
                              WHERE leg.id = due.id
-                             RETURNING leg.id, leg.tenant_id, leg.spec, leg.state, starts_at <= now AS started)
-             SELECT p.id, p.spec, p.state, p.started, t.document, m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode,
+                             RETURNING leg.id, leg.tenant_id, leg.spec, leg.state, leg.attempt, starts_at <= now AS started)
+             SELECT p.id, p.spec, p.state, p.attempt, p.started, t.document, m.account_id, m.campaign_name, m.revision, m.mutation_count, m.tracking_mode,
                     m.objects
              FROM pushed p JOIN tenant t ON t.tenant_id = p.tenant_id JOIN execution_manifest m ON m.leg_id = p.id",
         )
@@ -571,6 +599,7 @@ impl Store {
                     leg_id,
                     live: row.get::<&str, _>("state") == "live",
                     started: row.get("started"),
+                    attempt: row.get("attempt"),
                     spec,
                     manifest,
                     tenant,
@@ -580,17 +609,22 @@ impl Store {
         Ok(watched)
     }
 
-    /// A clock's report on a leg without a command: its start has passed and the platform serves it, or refused it.
+    /// A clock's report on a leg without a command: its start has passed and the platform serves it, or refused it. Nothing is written of
+    /// a leg that has moved on since it was looked at.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn report_leg(
         &self,
         compose: &dyn Compose,
+        watched: &Watched,
         report: LegReport,
         now: &str,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        if !as_watched(&mut tx, watched).await? {
+            return Ok(());
+        }
         let reports = [report];
         let records = apply_reports(&mut tx, compose, &reports, now).await?;
         review::follow(&mut tx, &[reports[0].leg_id], &[]).await?;

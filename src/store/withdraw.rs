@@ -64,7 +64,7 @@ pub(crate) async fn withdraw(conn: &mut Conn, commands: &[Queued]) -> Result<(),
 }
 
 /// Commands that are between the outbox and the table that workers lease from: their rows are put there as done, so that they
-/// are nobody's when they come; whose legs they are. None: one of them has come since the commands were locked, and nothing was put
+/// are nobody's when they come; whose legs they are. None: a command has come since these were locked, and nothing was put
 /// there; ask again. The executions are locked, and nothing was withdrawn yet.
 ///
 /// Without this, one that comes between the locking of the commands and the caller's commit would be driven beside what the
@@ -72,32 +72,32 @@ pub(crate) async fn withdraw(conn: &mut Conn, commands: &[Queued]) -> Result<(),
 pub(crate) async fn forestall(
     conn: &mut Conn,
     executions: &[i64],
+    queued: &[Queued],
     wanted: impl Fn(i64, CommandKind) -> bool,
 ) -> Result<Option<Vec<i64>>, StoreError> {
     let sent: Vec<(i64, String, i32)> = sqlx::query_as(
         "-- withdraw.sent
          SELECT l.id, l.state, l.attempt FROM leg l
          WHERE l.execution_id = ANY($1) AND l.state IN ('building', 'amending', 'activating', 'undoing', 'retiring')
-           AND NOT EXISTS (SELECT FROM command c WHERE c.leg_id = l.id AND c.state = 'queued'
-                           AND c.kind NOT IN ('hold', 'release'))
          ORDER BY l.id",
     )
     .bind(executions)
     .fetch_all(&mut *conn)
     .await
     .map_err(refused("withdraw.sent"))?;
+    let known: Vec<Uuid> = queued.iter().map(|q| q.id).collect();
     let (mut ids, mut legs, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
     for (leg, state, attempt) in sent {
         let state = parse_text("leg", leg, "state", &state, LegState::parse)?;
         let Some(kind) = state.in_flight().filter(|kind| wanted(leg, *kind)) else {
             continue;
         };
-        ids.push(moves::command_id(leg, kind, attempt));
-        legs.push(leg);
-        kinds.push(kind.as_str());
-    }
-    if ids.is_empty() {
-        return Ok(Some(legs));
+        let id = moves::command_id(leg, kind, attempt);
+        if !known.contains(&id) {
+            ids.push(id);
+            legs.push(leg);
+            kinds.push(kind.as_str());
+        }
     }
     // All or none: a leg whose command was put there as done and that the caller then leaves alone would wait for ever.
     savepoint(conn, "SAVEPOINT forestall").await?;
@@ -114,10 +114,14 @@ pub(crate) async fn forestall(
     .execute(&mut *conn)
     .await
     .map_err(refused("withdraw.forestall"))?;
+    // Whatever came between is in neither list, of whichever kind it is: a worker may have it by now.
     let come: bool = sqlx::query_scalar(
-        "-- withdraw.come\nSELECT EXISTS (SELECT FROM command WHERE id = ANY($1) AND state = 'queued')",
+        "-- withdraw.come
+         SELECT EXISTS (SELECT FROM command c JOIN leg l ON l.id = c.leg_id
+                        WHERE l.execution_id = ANY($1) AND c.state = 'queued' AND c.id <> ALL($2))",
     )
-    .bind(ids)
+    .bind(executions)
+    .bind(known)
     .fetch_one(&mut *conn)
     .await
     .map_err(refused("withdraw.come"))?;

@@ -26,7 +26,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 
 pub async fn order(app: &App, plan: &Value, action: &str) {
     let control = json!({ "tenant_id": plan["tenant_id"], "plan_id": plan["plan_id"],
-        "plan_version": plan["plan_version"], "action": action, "by": "ops", "at": plans::stamp(Duration::zero()),
+        "plan_version": plan["plan_version"], "action": action, "by": "ops", "at": plans::moment(),
         "reason": "a test" });
     app.deliver("execution.control", control.to_string().into_bytes())
         .await;

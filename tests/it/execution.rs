@@ -178,7 +178,7 @@ async fn without_atomic_the_rest_goes_on_and_a_retry_mends() {
     assert_eq!(app.events("campaign.scheduled").len(), plans::legs(&plan) - 1);
     app.mend().await;
     let control = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": "partial.1", "action": "retry",
-        "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "the minimum was lowered" });
+        "by": "ops", "at": plans::moment(), "reason": "the minimum was lowered" });
     app.deliver("execution.control", control.to_string().into_bytes())
         .await;
     app.settle_and_warp(5).await;
@@ -199,7 +199,7 @@ async fn a_rollback_pauses_and_removes_what_never_spent() {
     app.publish(&plan).await;
     app.settle_and_warp(5).await;
     let control = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": "back.1", "action": "rollback",
-        "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "the client withdrew" });
+        "by": "ops", "at": plans::moment(), "reason": "the client withdrew" });
     app.deliver("execution.control", control.to_string().into_bytes())
         .await;
     app.settle_and_warp(5).await;

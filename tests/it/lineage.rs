@@ -3,6 +3,7 @@
 //!
 //! Must not depend on which platform it is: what is on is counted on all of them.
 
+use crate::amend::raise;
 use crate::chaos::{on, order};
 use crate::support::app::App;
 use crate::support::plans;
@@ -144,4 +145,81 @@ async fn what_is_still_being_switched_off_for_a_version_that_is_rolled_back_come
     app.settle_and_warp(8).await;
     all_are(&app, &one, &["live", "scheduled"]).await;
     assert_eq!(on(&app).await, campaigns);
+}
+
+/// What both name was never launched: they are rivals all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_versions_that_supersede_one_never_launched_the_later_approval_holds() {
+    let app = App::start().await;
+    let one = version("v.1", None, 9);
+    app.publish(&one).await;
+    order(&app, &one, "cancel").await;
+    let later = version("v.3", Some("v.1"), 6);
+    launch(&app, &later).await;
+    let campaigns = on(&app).await;
+    let earlier = version("v.2", Some("v.1"), 8);
+    launch(&app, &earlier).await;
+    assert!(app.legs(&earlier).await.is_empty());
+    let latest = version("v.4", Some("v.1"), 5);
+    launch(&app, &latest).await;
+    all_are(&app, &later, &["superseded"]).await;
+    assert_eq!(on(&app).await, campaigns);
+}
+
+/// What cannot be undone may be on, and what it had taken over is not back yet: a third version waits until a person has ended it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_version_waits_for_what_is_stuck() {
+    let app = App::start().await;
+    let moved = |account: &'static str, seconds: i64| {
+        app.onboard(move |t| {
+            t["updated_at"] = json!(plans::stamp(Duration::seconds(seconds)));
+            t["accounts"]["meta"]["account_id"] = json!(account);
+        })
+    };
+    let (one, two) = (version("v.1", None, 9), version("v.2", Some("v.1"), 8));
+    launch(&app, &one).await;
+    let before = on(&app).await;
+    launch(&app, &two).await;
+    moved("act_43", -20).await;
+    order(&app, &two, "rollback").await;
+    app.settle_and_warp(8).await;
+    assert_eq!(app.legs(&two).await["meta/prospecting"], "stuck");
+    moved("act_42", -10).await;
+    let three = version("v.3", Some("v.2"), 7);
+    launch(&app, &three).await;
+    assert!(app.legs(&three).await.is_empty(), "{:?}", app.legs(&three).await);
+    order(&app, &two, "retry").await;
+    app.settle_and_warp(8).await;
+    launch(&app, &three).await;
+    all_are(&app, &three, &["live", "scheduled"]).await;
+    all_are(&app, &one, &["superseded"]).await;
+    assert_eq!(
+        on(&app).await,
+        before,
+        "one campaign for each key, and the same ones"
+    );
+}
+
+/// A consumer group is set back: an order that was carried out is no new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_rollback_that_comes_again_takes_back_nothing() {
+    let app = App::start().await;
+    let plan = version("v.1", None, 9);
+    app.publish(&plan).await;
+    let old = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": "v.1", "action": "rollback",
+        "by": "ops", "at": plans::moment(), "reason": "not yet" });
+    app.deliver("execution.control", old.to_string().into_bytes())
+        .await;
+    let mut other = version("v.1", None, 5);
+    raise(&mut other, 0, 5);
+    launch(&app, &other).await;
+    all_are(&app, &plan, &["live", "scheduled"]).await;
+    let before = on(&app).await;
+    app.deliver("execution.control", old.to_string().into_bytes())
+        .await;
+    app.settle_and_warp(8).await;
+    assert_eq!(on(&app).await, before);
+    order(&app, &plan, "rollback").await;
+    app.settle_and_warp(8).await;
+    assert!(on(&app).await.is_empty(), "a new order is one");
 }

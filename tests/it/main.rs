@@ -41,5 +41,6 @@ mod support;
 mod surroundings;
 mod tidy;
 mod touchpoints;
+mod unheard;
 mod uploads;
 mod uploads_everywhere;

@@ -168,7 +168,7 @@ async fn what_was_rolled_back_meanwhile_stays_off() {
     pause(&app).await;
     app.settle().await;
     let control = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": "gone.1", "action": "rollback",
-        "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "withdrawn" });
+        "by": "ops", "at": plans::moment(), "reason": "withdrawn" });
     app.deliver("execution.control", control.to_string().into_bytes())
         .await;
     app.settle().await;

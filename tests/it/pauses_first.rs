@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 async fn roll_back(app: &App, plan: &Value) {
     let control = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": plan["plan_version"],
-        "action": "rollback", "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "the client withdrew" });
+        "action": "rollback", "by": "ops", "at": plans::moment(), "reason": "the client withdrew" });
     app.deliver("execution.control", control.to_string().into_bytes())
         .await;
 }

@@ -341,7 +341,7 @@ async fn what_was_cancelled_rolled_back_or_superseded_asks_nobody_and_takes_no_a
     let app = careful().await;
     let control = |plan: &Value, action: &str| {
         json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": plan["plan_version"], "action": action,
-            "by": "ops", "at": plans::stamp(Duration::zero()), "reason": "a test" })
+            "by": "ops", "at": plans::moment(), "reason": "a test" })
         .to_string()
         .into_bytes()
     };

@@ -215,7 +215,7 @@ async fn a_large_rollback_is_all_paused_as_soon_as_the_quota_allows() {
         app.wiring.outbound = unpaced.clone().paced(percent);
         app.world(json!({ "quota_speed": speed })).await;
         let control = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": plan["plan_version"],
-            "action": "rollback", "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "the client withdrew" });
+            "action": "rollback", "by": "ops", "at": plans::moment(), "reason": "the client withdrew" });
         app.deliver("execution.control", control.to_string().into_bytes())
             .await;
         let pauses = |r: &&Value| r["effect"] == true && particulars::of(name).pauses(r);

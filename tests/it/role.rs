@@ -36,7 +36,7 @@ async fn the_services_role_can_launch_and_cannot_change_the_audit_log() {
     app.world(json!({ "disapprove": [] })).await;
     for action in ["retry", "rollback"] {
         let control = json!({ "tenant_id": "acme", "plan_id": plan["plan_id"], "plan_version": "role.1", "action": action,
-            "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "a test" });
+            "by": "ops", "at": plans::moment(), "reason": "a test" });
         app.deliver("execution.control", control.to_string().into_bytes())
             .await;
         app.settle_and_warp(8).await;

@@ -62,6 +62,38 @@ async fn two_processes_share_the_work_and_events_of_a_plan_stay_in_order() {
     assert!(by_plan.values().all(|n| *n <= legs), "{by_plan:?}");
 }
 
+/// What Kafka refuses for itself stays, with what comes after it under its key; everything else goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_message_that_is_too_large_holds_up_its_own_key_alone() {
+    let app = App::start().await;
+    make_topics(&app).await;
+    app.sql(
+        "INSERT INTO outbox (topic, key, event_id, raw) VALUES
+            ('plan.approved.dlq', 'large', 'large-1', decode(repeat('00', 40000000), 'hex')),
+            ('plan.approved.dlq', 'large', 'large-2', 'after it'),
+            ('plan.approved.dlq', 'other', 'other-1', 'not held up')",
+    )
+    .await;
+    let service = Service::start(&app, &[]);
+    wait_for(
+        &app,
+        "SELECT count(*) FROM outbox WHERE published_at IS NOT NULL",
+        1,
+        Duration::from_secs(60),
+    )
+    .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let sent = "SELECT count(*) FROM outbox WHERE published_at IS NOT NULL AND key = 'other'";
+    assert_eq!(app.number(sent).await, 1);
+    let kept = "SELECT count(*) FROM outbox WHERE published_at IS NULL AND key = 'large'";
+    assert_eq!(
+        app.number(kept).await,
+        2,
+        "nothing is lost, and nothing overtakes"
+    );
+    service.kill();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn intake_and_workers_may_be_processes_of_their_own() {
     let app = App::start().await;

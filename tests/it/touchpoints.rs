@@ -22,7 +22,7 @@ fn states(events: &[Event]) -> Vec<&str> {
 
 async fn control(app: &App, plan: &Value, action: &str) {
     let control = json!({ "tenant_id": plan["tenant_id"], "plan_id": plan["plan_id"], "plan_version": plan["plan_version"],
-        "action": action, "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "a test" });
+        "action": action, "by": "ops", "at": plans::moment(), "reason": "a test" });
     app.deliver("execution.control", control.to_string().into_bytes())
         .await;
 }

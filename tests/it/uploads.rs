@@ -87,7 +87,7 @@ impl Bench {
 
     async fn retry(&self, plan: &Value) {
         let control = json!({ "tenant_id": plan["tenant_id"], "plan_id": plan["plan_id"], "plan_version": plan["plan_version"],
-            "action": "retry", "by": "ops", "at": plans::stamp(chrono::Duration::zero()), "reason": "mended" });
+            "action": "retry", "by": "ops", "at": plans::moment(), "reason": "mended" });
         self.app
             .deliver("execution.control", control.to_string().into_bytes())
             .await;

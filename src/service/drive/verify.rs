@@ -2,13 +2,13 @@
 //!
 //! Must not send anything, except to pause what should never have been on.
 
-use super::{Drive, Halt, fail, give_back};
+use super::{Drive, Halt, fail, wait_for};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Desired, ObjectState, Serving};
 use crate::domain::saga::Report;
 use crate::domain::tracking;
 use crate::platform::{Eligibility, Reading};
-use crate::store::progress::Then;
+use crate::store::progress::{Then, Wait};
 use serde_json::{Value, json};
 
 /// How often a built leg is read again before what is missing there counts as missing.
@@ -21,8 +21,8 @@ impl Drive {
         for wanted in desired {
             let Some(seen) = reading.objects.iter().find(|o| o.key == wanted.key) else {
                 let what = format!("the platform does not show {}", wanted.key);
-                if self.job.attempts < READ_BACK_TRIES {
-                    return Err(give_back(self.settle() / 2, what + " yet"));
+                if self.polls(Wait::ReadBack) < READ_BACK_TRIES {
+                    return Err(wait_for(Wait::ReadBack, self.settle() / 2, what + " yet"));
                 }
                 return Err(self.missing(what, desired, &reading));
             };
@@ -59,14 +59,14 @@ impl Drive {
         })
     }
 
-    /// What is not there after all this time was removed by somebody: the manifest forgets it, so that a `retry` makes it again.
-    /// But not the campaign: a second one must not be made for a list that came back empty.
+    /// What is not there after all this time was removed by somebody, or the platform is very slow: a `retry` looks for it by its name
+    /// before it makes it again. But not the campaign: a second one must not be made for a list that came back empty.
     fn missing(&mut self, what: String, desired: &[Desired], reading: &Reading) -> Halt {
         let there = |key: &str| reading.objects.iter().any(|seen| seen.key == key);
         let remedy = if there("campaign") {
             for wanted in desired.iter().filter(|d| !there(&d.key)) {
                 if let Some(object) = self.manifest.objects.iter_mut().find(|o| o.key == wanted.key) {
-                    (object.state, object.serving) = (ObjectState::Removed, Serving::None);
+                    object.state = ObjectState::Intended;
                 }
             }
             self.pending.manifest = true;

@@ -56,6 +56,11 @@ pub fn stamp(from_now: Duration) -> String {
     (SystemClock.now() + from_now).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// This very moment: no two orders of one second are the same.
+pub fn moment() -> String {
+    SystemClock.now().to_rfc3339_opts(SecondsFormat::Nanos, true)
+}
+
 /// Merges a patch in (RFC 7396).
 pub fn merge(target: &mut Value, patch: &Value) {
     let (Some(map), Some(patch)) = (target.as_object_mut(), patch.as_object()) else {
