@@ -73,7 +73,8 @@ const FETCH: &str = "make the asset's URL one that Meta can fetch, then `retry`"
 /// Any subcode.
 const ANY: i64 = -1;
 
-/// The table; the first row that fits decides. Sources: fbdocs error-reference, rate-limiting, the reference pages of the objects
+/// The table; the first row that fits decides. A row for any code is one of a number that Meta gives as a subcode, or as the code
+/// itself: its reference lists those in the column of error codes. Sources: fbdocs error-reference, rate-limiting, the reference pages of the objects
 /// (developers.facebook.com, error reference).
 const TABLE: &[(i64, i64, Means)] = {
     use ErrorClass::{Account, AssetMissing, Auth, Budget, Policy, Validation};
@@ -96,9 +97,11 @@ const TABLE: &[(i64, i64, Means)] = {
         (32, ANY, Throttled),
         (341, ANY, Throttled),
         (613, ANY, Throttled),
-        // Unknown and service trouble (error-reference).
+        // Unknown and service trouble (error-reference): 5000 "Unknown error code", 3910001 "trouble … try again later".
         (1, ANY, Perhaps),
         (2, ANY, Perhaps),
+        (5000, ANY, Perhaps),
+        (3_910_001, ANY, Perhaps),
         // Tokens.
         (190, ANY, No(Auth, RECONNECT)),
         (102, ANY, No(Auth, RECONNECT)),
@@ -243,7 +246,10 @@ const TABLE: &[(i64, i64, Means)] = {
 
 fn meaning(error: &GraphError) -> Means {
     let fits = |(code, subcode, _): &&(i64, i64, Means)| {
-        (*code == ANY || *code == error.code) && (*subcode == ANY || *subcode == error.error_subcode)
+        if *code == ANY {
+            return *subcode == error.error_subcode || *subcode == error.code;
+        }
+        *code == error.code && (*subcode == ANY || *subcode == error.error_subcode)
     };
     if let Some((_, _, means)) = TABLE.iter().find(fits) {
         return *means;
@@ -480,6 +486,24 @@ mod tests {
     }
 
     #[test]
+    fn a_long_number_means_the_same_as_code_and_as_subcode() {
+        for (number, wanted) in [
+            (1_885_272, ErrorClass::Budget),
+            (1_487_901, ErrorClass::Budget),
+            (1_404_078, ErrorClass::Account),
+            (2_490_427, ErrorClass::Policy),
+            (1_487_411, ErrorClass::AssetMissing),
+        ] {
+            assert_eq!(class(100, number), Some(wanted), "subcode {number}");
+            assert_eq!(class(number, 0), Some(wanted), "code {number}");
+        }
+        let CallError::Refused(frozen) = told(400, &error(1_487_566, 0), Call::Change) else {
+            panic!("a refusal");
+        };
+        assert_eq!(frozen.code, FROZEN);
+    }
+
+    #[test]
     fn a_refusal_names_field_code_and_trace() {
         let CallError::Refused(refusal) = told(400, &error(100, 1_885_272), Call::Create) else {
             panic!("a refusal");
@@ -495,6 +519,15 @@ mod tests {
 
     #[test]
     fn transient_is_not_undone() {
+        for code in [5000, 3_910_001] {
+            assert!(
+                matches!(
+                    told(400, &error(code, 0), Call::Create),
+                    CallError::Unclear { .. }
+                ),
+                "{code}"
+            );
+        }
         for code in [1, 2, 99_999, -1] {
             let mut body = error(code, 0);
             body["error"]["is_transient"] = json!(true);
