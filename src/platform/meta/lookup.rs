@@ -9,6 +9,7 @@
 use super::VERSION;
 use super::errors;
 use super::mapping::{KINDS, Kind};
+use super::mutations;
 use super::reading::{self, Rows};
 use super::transport::{get, list};
 use super::wire;
@@ -78,7 +79,7 @@ async fn candidates(
         // What hangs on a campaign cannot be made before it.
         (_, None) => Ok(Vec::new()),
         ("adcreative", Some(campaign)) => {
-            let label = label(session, campaign, &manifest.campaign_name).await?;
+            let label = label(session, campaign, mutations::label(manifest)).await?;
             let query = [
                 ("fields", "id,name,status".to_owned()),
                 ("ad_label_ids", json!([label]).to_string()),

@@ -75,6 +75,17 @@ fn archive(object: &RemoteObject) -> Option<Mutation> {
     })
 }
 
+/// The label that everything of a leg bears: the campaign's name when it was made, for the label stays when a later version of the
+/// plan renames the campaign.
+pub(super) fn label(manifest: &Manifest) -> &str {
+    let campaign = manifest
+        .get("campaign")
+        .filter(|campaign| campaign.state != ObjectState::Removed);
+    campaign
+        .and_then(|campaign| campaign.name.as_deref())
+        .unwrap_or(&manifest.campaign_name)
+}
+
 fn create(desired: &Desired, manifest: &Manifest, account: &Account) -> Option<Mutation> {
     let mut body = desired.fields.as_object().cloned().unwrap_or_default();
     let campaign = manifest.id("campaign");
@@ -95,7 +106,7 @@ fn create(desired: &Desired, manifest: &Manifest, account: &Account) -> Option<M
     if desired.switchable {
         body.insert("status".into(), json!("PAUSED"));
     }
-    body.insert("adlabels".into(), json!([{ "name": manifest.campaign_name }]));
+    body.insert("adlabels".into(), json!([{ "name": label(manifest) }]));
     let edge = KINDS.iter().find(|k| k.name == desired.kind)?.edge;
     Some(Mutation {
         op: Op::Create,

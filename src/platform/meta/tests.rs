@@ -1,6 +1,7 @@
 //! The contract's example plan as Meta sees it, and every step towards every goal.
 
 mod formats;
+mod labels;
 
 pub(in crate::platform) use formats::samples;
 

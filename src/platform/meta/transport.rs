@@ -126,12 +126,8 @@ pub(super) async fn list(
                 .flatten()
                 .cloned(),
         );
-        let more = page.pointer("/paging/next").is_some();
-        after = page
-            .pointer("/paging/cursors/after")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if !more || after.is_none() {
+        after = next(path, &page)?;
+        if after.is_none() {
             return Ok(rows);
         }
     }
@@ -139,4 +135,37 @@ pub(super) async fn list(
         why: format!("{path} has more than {PAGES} pages"),
         after: None,
     })
+}
+
+/// The cursor of the page after this one; none: this is the last. Half a list is none: what is not in it would count as not there.
+fn next(path: &str, page: &Value) -> Result<Option<String>, CallError> {
+    if page.pointer("/paging/next").is_none() {
+        return Ok(None);
+    }
+    let cursor = page.pointer("/paging/cursors/after").and_then(Value::as_str);
+    match cursor.filter(|cursor| !cursor.is_empty()) {
+        Some(cursor) => Ok(Some(cursor.to_owned())),
+        None => Err(CallError::Unavailable {
+            why: format!("{path} has more pages and no cursor that leads to them"),
+            after: None,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_list_ends_where_meta_says_so_and_is_never_cut_short() {
+        let page = |paging: Value| next("campaigns", &json!({ "data": [], "paging": paging }));
+        assert_eq!(page(json!({ "cursors": { "after": "a" } })), Ok(None));
+        let more = json!({ "cursors": { "after": "a" }, "next": "https://graph" });
+        assert_eq!(page(more), Ok(Some("a".to_owned())));
+        for cursors in [json!(null), json!({}), json!({ "after": "" })] {
+            let lost = page(json!({ "cursors": cursors, "next": "https://graph" }));
+            assert!(matches!(lost, Err(CallError::Unavailable { .. })), "{lost:?}");
+        }
+    }
 }

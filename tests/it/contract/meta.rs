@@ -152,6 +152,30 @@ async fn an_ad_group_that_is_gone_from_the_plan_stops_and_may_come_back() {
     assert_ne!(found[0].remote_id, first_id);
 }
 
+/// A later version renames the campaign, and its label stays: a creative made since then is found by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creative_made_after_the_campaign_was_renamed_is_found() {
+    let bench = bench().await;
+    let mut leg = built(&bench).await;
+    let mut second = leg.spec.campaign.ad_groups[0].clone();
+    second.key = LogicalKey::parse("second").expect("a key");
+    leg.spec.campaign.ad_groups.push(second);
+    leg.spec.campaign_name.push_str("_later");
+    leg.manifest.campaign_name.clone_from(&leg.spec.campaign_name);
+    bench.desire(&mut leg);
+    let lost = json!({ "method": "adcreatives.create", "kind": "reset", "effect": "after" });
+    bench.fault(&lost).await;
+    let built = bench.reach(Goal::Built, &mut leg).await;
+    assert!(matches!(built, Err(CallError::Unclear { .. })), "{built:?}");
+    let unknown: Vec<String> = leg.manifest.unresolved().map(|o| o.key.clone()).collect();
+    let found = bench.find(&leg, &unknown).await;
+    assert_eq!(found.len(), 1, "{unknown:?}");
+    leg.adopt(&found);
+    bench.reach(Goal::Built, &mut leg).await.expect("built");
+    assert_eq!(leg.differences(&bench.read(&leg).await), [] as [String; 0]);
+    assert_eq!(bench.duplicates().await, [] as [String; 0]);
+}
+
 /// A budget below the floor is refused with what the plan asks for beside what Meta allows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_is_too_low_is_told_beside_the_limit() {
