@@ -145,12 +145,18 @@ fn disapproval(ad: &Value, review: &Value, refused: usize, all: usize) -> LegErr
     }
 }
 
+/// What else keeps it from being shown. A qualification of the industry that is missing, over or denied is a matter of policy.
 fn issue(ad: &Value) -> LegError {
     let status = text(ad, "secondary_status");
+    let class = if status.contains("INDUSTRY_QUALIFICATION") {
+        ErrorClass::Policy
+    } else {
+        ErrorClass::Validation
+    };
     LegError {
         platform_code: Some(status.to_owned()),
         ..LegError::new(
-            ErrorClass::Validation,
+            class,
             "tiktok-issue",
             format!("TikTok does not deliver {}: {status}", text(ad, "ad_name")),
             "mend what the status names, then `retry`",

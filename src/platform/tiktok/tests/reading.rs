@@ -126,6 +126,30 @@ fn spend_is_seen_whatever_digits_it_comes_in() {
     }
 }
 
+#[test]
+fn a_missing_qualification_of_the_industry_is_a_matter_of_policy() {
+    for (state, wanted) in [
+        (
+            "AD_STATUS_ADGROUP_INDUSTRY_QUALIFICATION_MISSING",
+            ErrorClass::Policy,
+        ),
+        (
+            "AD_STATUS_ADGROUP_INDUSTRY_QUALIFICATION_EXPIRED",
+            ErrorClass::Policy,
+        ),
+        (
+            "AD_STATUS_ADGROUP_INDUSTRY_QUALIFICATION_DENY",
+            ErrorClass::Policy,
+        ),
+        ("AD_STATUS_PIXEL_UNBIND", ErrorClass::Validation),
+    ] {
+        let Eligibility::Disapproved(error) = judged(&[(state, Some("ALL_AVAILABLE"))], true) else {
+            panic!("{state}: not delivered");
+        };
+        assert_eq!(error.class, wanted, "{state}");
+    }
+}
+
 /// An ad in a state, with what review says of it.
 fn judged(states: &[(&str, Option<&str>)], on: bool) -> Eligibility {
     let campaign = json!({ "operation_status": if on { "ENABLE" } else { "DISABLE" } });
