@@ -50,6 +50,7 @@ const IMAGE: &str =
     "give an image that Google Ads takes: JPEG, PNG or GIF, of the right proportions; then `retry`";
 const FULL: &str =
     "the account holds as many of these as Google allows: remove old ones or ask Google for more";
+const NEWER: &str = "this version of the Google Ads API has no name for the error: see in Google Ads what is wrong, or update the service; then `retry`";
 pub(super) const PLAN: &str = "correct the plan and approve it again";
 pub(super) const NAME: &str =
     "another object of the account bears this name: rename or remove that one; then `retry`";
@@ -58,7 +59,8 @@ pub(super) const REBUILD: &str =
 
 /// Family (`errorCode`'s key), name (`*`: all others of the family), meaning.
 const TABLE: &[(&str, &str, Means)] = &[
-    // internal_error.proto
+    // internal_error.proto; "Currently not published", "will be published in a future API version": no trouble of the moment.
+    ("internalError", "ERROR_CODE_NOT_PUBLISHED", No(Validation, NEWER)),
     ("internalError", "*", Perhaps),
     // database_error.proto: "Retry the request."; a violation is "usually replaced with a more specific error".
     ("databaseError", "CONCURRENT_MODIFICATION", Again),

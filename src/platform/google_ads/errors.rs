@@ -537,6 +537,9 @@ mod tests {
             }
             assert!(matches!(of(answer, Call::Read), CallError::Unavailable { .. }));
         }
+        // What a later version of the API will name is a refusal, and no trouble that passes.
+        let unnamed = failure(400, &[("internalError", "ERROR_CODE_NOT_PUBLISHED", json!({}))]);
+        assert_eq!(refused(of(&unnamed, Call::Create)).class, Validation);
         let lost = |call| no_answer(NoAnswer::Lost("reset".into()), call);
         assert!(matches!(lost(Call::Create), CallError::Unclear { .. }));
         assert!(matches!(lost(Call::Read), CallError::Unavailable { .. }));
