@@ -276,8 +276,51 @@ pub(super) fn bids_by_hand(rows: &[Row]) -> bool {
         .any(|c| CampaignForm::seen(c).bidding == Bidding::ManualCpc)
 }
 
+/// Which of the objects in these rows are those that the keys stand for.
+pub(super) fn found(manifest: &Manifest, keys: &[String], mut rows: Vec<Row>) -> Vec<Found> {
+    let manual = bids_by_hand(&rows);
+    for row in &mut rows {
+        if let Some(group) = &mut row.ad_group {
+            called(
+                manifest,
+                Kind::AdGroup,
+                group.resource_name.as_ref(),
+                &mut group.name,
+            );
+        }
+        if let Some(group) = &mut row.asset_group {
+            called(
+                manifest,
+                Kind::AssetGroup,
+                group.resource_name.as_ref(),
+                &mut group.name,
+            );
+        }
+    }
+    let shown = rows.iter().flat_map(|row| shown(row, manual)).collect();
+    matched(manifest, keys, shown)
+}
+
+/// A parent that we know by its id bears the name that the manifest has of it, whatever it is called now: later versions of the plan
+/// rename it, and what stands below it is known by that name. Another that took over such a name is not ours.
+fn called(manifest: &Manifest, kind: Kind, resource: Option<&String>, name: &mut Option<String>) {
+    let Some(id) = resource.and_then(|resource| id_of(resource)) else {
+        return;
+    };
+    let known = || {
+        manifest
+            .existing()
+            .filter(|o| o.kind == kind.as_str() && o.remote_id.is_some())
+    };
+    if let Some(ours) = known().find(|o| o.remote_id.as_deref() == Some(id)) {
+        name.clone_from(&ours.name);
+    } else if known().any(|o| o.name == *name) {
+        *name = None;
+    }
+}
+
 /// Which of the objects shown are those that the keys stand for.
-pub(super) fn matched(manifest: &Manifest, keys: &[String], shown: Vec<Shown>) -> Vec<Found> {
+fn matched(manifest: &Manifest, keys: &[String], shown: Vec<Shown>) -> Vec<Found> {
     let wanted: HashSet<&str> = keys.iter().map(String::as_str).collect();
     let by_mark: HashMap<(Kind, String), &RemoteObject> = manifest
         .objects

@@ -32,6 +32,7 @@ mod queries;
 mod reading;
 mod search;
 mod shopping;
+mod starts;
 #[cfg(test)]
 pub(super) mod tests;
 mod updating;
@@ -43,6 +44,7 @@ use super::{
     AccountFacts, CallError, Change, Done, Found, Goal, Mutation, NotOffered, Op, Platform, Problem, Reading,
     Session, Traits, Upload, Uploaded,
 };
+use crate::clock::{Clock as _, SystemClock};
 use crate::domain::error::LegError;
 use crate::domain::manifest::{Desired, Manifest};
 use crate::domain::plan::Objective;
@@ -60,6 +62,7 @@ use kinds::{Kind, VERSION, digits, id_of};
 use queries::Part;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::time::Duration;
@@ -192,11 +195,11 @@ impl Platform for GoogleAds {
                 ..Done::default()
             });
         }
-        let answer =
-            match call_google(session, &mutation.path, &mutation.body, call, &mutation.objects).await? {
-                Some(answer) => answer,
-                None => return Ok(Done::default()),
-            };
+        let body = timely(session, &mutation.body).await?;
+        let answer = match call_google(session, &mutation.path, &body, call, &mutation.objects).await? {
+            Some(answer) => answer,
+            None => return Ok(Done::default()),
+        };
         done(&answer, mutation, call)
     }
 
@@ -245,19 +248,22 @@ impl Platform for GoogleAds {
         let mut rows = heads;
         let answers = try_join_all(queries.into_iter().map(|query| search(session, query))).await?;
         rows.extend(answers.into_iter().flatten());
-        let manual = lookup::bids_by_hand(&rows);
-        let shown = rows.iter().flat_map(|row| lookup::shown(row, manual)).collect();
-        Ok(lookup::matched(manifest, keys, shown))
+        Ok(lookup::found(manifest, keys, rows))
     }
 
     async fn read(&self, session: &Session, manifest: &Manifest) -> Result<Reading, CallError> {
         let rows = rows_of(session, &[manifest]).await?;
-        Ok(reading::reading(manifest, &about(&rows, manifest)))
+        Ok(reading::reading(
+            manifest,
+            &about(&rows, manifest),
+            SystemClock.now(),
+        ))
     }
 
     async fn read_all(&self, session: &Session, manifests: &[&Manifest]) -> Result<Vec<Reading>, CallError> {
         let rows = rows_of(session, manifests).await?;
-        let one = |m: &&Manifest| reading::reading(m, &about(&rows, m));
+        let now = SystemClock.now();
+        let one = |m: &&Manifest| reading::reading(m, &about(&rows, m), now);
         Ok(manifests.iter().map(one).collect())
     }
 
@@ -276,6 +282,29 @@ impl Platform for GoogleAds {
         let one = |m: &&Manifest| changes::about(m, &rows, zone);
         Ok(manifests.iter().map(one).collect())
     }
+}
+
+/// The body as it is sent now: a new campaign whose first day has come in the account's zone begins at once.
+async fn timely<'b>(session: &Session, body: &'b Value) -> Result<Cow<'b, Value>, CallError> {
+    let now = SystemClock.now();
+    let Some(start) = starts::named(body).filter(|start| starts::has_come_somewhere(*start, now)) else {
+        return Ok(Cow::Borrowed(body));
+    };
+    let customer = search(session, queries::CUSTOMER.to_owned()).await?;
+    let zone = customer
+        .first()
+        .and_then(|row| row.customer.as_ref()?.time_zone.as_ref()?.parse().ok());
+    let Some(zone) = zone else {
+        return Err(CallError::Unavailable {
+            why: "Google does not tell the account's time zone".to_owned(),
+            after: None,
+        });
+    };
+    Ok(if starts::has_come(start, now, zone) {
+        Cow::Owned(starts::at_once(body))
+    } else {
+        Cow::Borrowed(body)
+    })
 }
 
 /// What there is of these campaigns, part by part: as many queries for one as for many of the same kind.

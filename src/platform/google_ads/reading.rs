@@ -6,15 +6,17 @@ use super::forms::{filled, parameter_map};
 use super::kinds::Kind;
 use super::lookup::{bids_by_hand, shown, spent};
 use super::mapping::unfit;
+use super::starts;
 use super::wire::{AssetGroup, CustomParameter, PolicySummary, Row};
 use crate::domain::error::{ErrorClass, LegError};
 use crate::domain::manifest::{Manifest, RemoteObject};
 use crate::domain::tracking::Observed;
 use crate::platform::{Eligibility, Reading, Seen};
+use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
 
-/// Everything that the rows say about what the manifest holds.
-pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
+/// Everything that the rows, read now, say about what the manifest holds.
+pub(super) fn reading(manifest: &Manifest, rows: &[Row], now: DateTime<Utc>) -> Reading {
     let manual = bids_by_hand(rows);
     let ours: HashMap<(Kind, &str), &RemoteObject> = manifest
         .existing()
@@ -38,11 +40,15 @@ pub(super) fn reading(manifest: &Manifest, rows: &[Row]) -> Reading {
             );
             observe(&mut tracking, &name, shown.kind, row);
             let Some(object) = object else { continue };
+            let mut fields = shown.fields;
+            if shown.kind == Kind::Campaign {
+                starts::settle(&mut fields, &object.applied, now);
+            }
             objects.push(Seen {
                 key: object.key.clone(),
                 remote_id: shown.id,
                 serving: shown.serving,
-                fields: shown.fields,
+                fields,
             });
         }
     }

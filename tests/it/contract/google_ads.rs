@@ -5,6 +5,7 @@ use super::bench::{Bench, Leg};
 use super::channels::Sample;
 use campaign_execution::clock::{Clock as _, SystemClock};
 use campaign_execution::domain::error::ErrorClass;
+use campaign_execution::domain::ids::LogicalKey;
 use campaign_execution::domain::manifest::Serving;
 use campaign_execution::platform::{self, CallError, Eligibility, Goal, Upload, Uploaded};
 use serde_json::{Value, json};
@@ -81,6 +82,61 @@ async fn the_accounts_log_tells_who_changed_a_campaign() {
         "the other leg is ours alone"
     );
     assert!(!told[1].is_empty(), "what we made stands in the log too");
+}
+
+/// A build may wait for days: what the plan said would begin then begins at once, and that is no difference.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_day_that_is_over_when_the_campaign_is_made_is_left_out() {
+    let bench = Bench::start(platform::by_name("google-ads").expect("the adapter")).await;
+    let mut leg = bench.leg("late.1").await;
+    let now = SystemClock.now();
+    let days = chrono::TimeDelta::days;
+    leg.spec.approved_at = now - days(9);
+    leg.spec.campaign.schedule.start = now - days(3);
+    leg.spec.campaign.schedule.end = Some(now + days(30));
+    bench.desire(&mut leg);
+    bench.reach(Goal::Built, &mut leg).await.expect("built");
+    assert_eq!(leg.differences(&bench.read(&leg).await), [] as [String; 0]);
+    assert!(
+        bench.next(Goal::Built, &leg).is_empty(),
+        "nothing is left to change"
+    );
+    let sent = bench.bodies("mutate").await;
+    assert!(!sent.is_empty(), "it was sent");
+    assert!(
+        sent.iter()
+            .all(|body| !body.to_string().contains("startDateTime"))
+    );
+    // The next version is approved after it began, and the plan's start is the same.
+    leg.spec.approved_at = now;
+    bench.desire(&mut leg);
+    assert!(bench.next(Goal::Built, &leg).is_empty());
+}
+
+/// A later version renames the ad groups; what is made in them since then is found by their ids.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ad_made_after_its_ad_group_was_renamed_is_found() {
+    let bench = Bench::start(platform::by_name("google-ads").expect("the adapter")).await;
+    let mut leg = bench.leg("renamed.1").await;
+    bench.reach(Goal::Built, &mut leg).await.expect("built");
+    leg.spec.campaign_name.push_str("_later");
+    leg.manifest.campaign_name.clone_from(&leg.spec.campaign_name);
+    bench.desire(&mut leg);
+    bench.reach(Goal::Built, &mut leg).await.expect("renamed");
+    let mut ad = leg.spec.campaign.ad_groups[0].ads[0].clone();
+    ad.key = LogicalKey::parse("another").expect("a key");
+    ad.landing_url.query_pairs_mut().append_pair("another", "1");
+    leg.spec.campaign.ad_groups[0].ads.push(ad);
+    bench.desire(&mut leg);
+    bench
+        .fault(&json!({ "method": "mutate", "kind": "reset", "effect": "after" }))
+        .await;
+    let built = bench.reach(Goal::Built, &mut leg).await;
+    assert!(matches!(built, Err(CallError::Unclear { .. })), "{built:?}");
+    let unknown: Vec<String> = leg.manifest.unresolved().map(|o| o.key.clone()).collect();
+    assert!(!unknown.is_empty());
+    let found = bench.find(&leg, &unknown).await;
+    assert_eq!(found.len(), unknown.len(), "{unknown:?}");
 }
 
 fn ad(format: &str, fields: &Value) -> Value {

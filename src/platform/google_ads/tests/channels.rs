@@ -505,7 +505,7 @@ fn what_google_answers_is_read_as_what_was_desired_and_found_again() {
     for channel in [Channel::Display, Channel::PerformanceMax] {
         let spec = on(channel);
         let (manifest, rows) = rows(&spec);
-        let reading = reading::reading(&manifest, &rows);
+        let reading = reading::reading(&manifest, &rows, utc("2026-11-20T09:30:00Z"));
         for object in desired(&spec) {
             let seen = reading.objects.iter().find(|seen| seen.key == object.key);
             let seen = seen.unwrap_or_else(|| panic!("{channel:?}: {} is not read", object.key));
@@ -514,8 +514,7 @@ fn what_google_answers_is_read_as_what_was_desired_and_found_again() {
         assert_eq!(reading.eligibility, Eligibility::Paused);
         assert!(tracking::check(tracking::Rule::AutoTagging, Some(true), "13", &reading.tracking).is_ok());
         let keys: Vec<String> = manifest.objects.iter().map(|o| o.key.clone()).collect();
-        let shown = rows.iter().flat_map(|row| lookup::shown(row, false)).collect();
-        let found = lookup::matched(&manifest, &keys, shown);
+        let found = lookup::found(&manifest, &keys, rows);
         assert_eq!(found.len(), keys.len(), "{channel:?}");
         for found in &found {
             assert_eq!(
@@ -547,7 +546,7 @@ fn an_asset_group_tells_of_its_review_and_of_its_tracking() {
                 link.policy_summary.get_or_insert_default().approval_status = Some(approval.into());
             }
         }
-        reading::reading(&manifest, &rows).eligibility
+        reading::reading(&manifest, &rows, utc("2026-11-20T09:30:00Z")).eligibility
     };
     assert_eq!(
         judge(
@@ -580,7 +579,7 @@ fn an_asset_group_tells_of_its_review_and_of_its_tracking() {
     group.final_url_suffix = Some("utm_source=google".into());
     let mut rows = rows;
     rows.push(foreign);
-    let reading = reading::reading(&manifest, &rows);
+    let reading = reading::reading(&manifest, &rows, utc("2026-11-20T09:30:00Z"));
     let violations =
         tracking::check(tracking::Rule::AutoTagging, Some(true), "13", &reading.tracking).unwrap_err();
     assert_eq!(violations[0].object, "asset_group/999");

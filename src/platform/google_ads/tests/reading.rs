@@ -10,6 +10,10 @@ fn testdata(text: &str) -> Vec<Row> {
     serde_json::from_str::<SearchResponse>(text).unwrap().results
 }
 
+fn now() -> chrono::DateTime<chrono::Utc> {
+    utc("2026-11-20T09:30:00Z")
+}
+
 fn read_example() -> (LegSpec, Manifest, Vec<Row>) {
     let spec = spec();
     let manifest = built(&spec);
@@ -36,7 +40,7 @@ fn field_by_field(spec: &LegSpec, reading: &Reading) {
 #[test]
 fn what_google_answers_is_read_as_what_was_desired() {
     let (spec, manifest, rows) = read_example();
-    let reading = reading::reading(&manifest, &rows);
+    let reading = reading::reading(&manifest, &rows, now());
     field_by_field(&spec, &reading);
     assert_eq!(reading.auto_tagging, Some(true));
     assert_eq!(reading.eligibility, Eligibility::Paused);
@@ -66,7 +70,7 @@ fn a_utm_anywhere_is_seen_even_in_what_is_not_ours() {
     link.resource_name = Some("customers/1234567890/adGroupAds/17~999".into());
     link.ad.as_mut().unwrap().tracking_url_template = Some("{lpurl}?utm_source=google".into());
     rows.push(foreign);
-    let reading = reading::reading(&manifest, &rows);
+    let reading = reading::reading(&manifest, &rows, now());
     let violations =
         tracking::check(tracking::Rule::AutoTagging, Some(true), "13", &reading.tracking).unwrap_err();
     assert_eq!(violations[0].object, "ad_group_ad/17~999");
@@ -89,7 +93,7 @@ fn disapproval_review_and_serving_are_told_apart() {
                 policy.review_status = Some(review.into());
             }
         }
-        reading::reading(&manifest, &rows).eligibility
+        reading::reading(&manifest, &rows, now()).eligibility
     };
     assert_eq!(
         judge("ENABLED", "ELIGIBLE", "APPROVED", "REVIEWED"),
@@ -131,9 +135,7 @@ fn a_look_up_finds_the_whole_tree_by_name_and_content() {
         object.applied = Value::Null;
     }
     let keys: Vec<String> = intended.objects.iter().map(|o| o.key.clone()).collect();
-    let manual = lookup::bids_by_hand(&rows);
-    let shown = rows.iter().flat_map(|row| lookup::shown(row, manual)).collect();
-    let found = lookup::matched(&intended, &keys, shown);
+    let found = lookup::found(&intended, &keys, rows);
     assert_eq!(found.len(), desired(&spec).len());
     for found in &found {
         assert_eq!(
@@ -145,6 +147,45 @@ fn a_look_up_finds_the_whole_tree_by_name_and_content() {
     }
     let campaign = found.iter().find(|f| f.key == "campaign").unwrap();
     assert_eq!((campaign.serving, campaign.spent), (Serving::Paused, Some(false)));
+}
+
+/// A later version renames the ad group; what is below it is then looked up by the ad group's id.
+#[test]
+fn a_look_up_knows_a_renamed_parent_by_its_id() {
+    let (_, mut manifest, mut rows) = read_example();
+    let ad = manifest.get("ad/brand-exact/rsa-1").unwrap().clone();
+    let keys = [ad.key.clone()];
+    let group = manifest.id("ad_group/brand-exact").unwrap().to_owned();
+    for object in manifest.objects.iter_mut().filter(|o| o.key == ad.key) {
+        object.state = ObjectState::Intended;
+        object.remote_id = None;
+    }
+    for shown in rows.iter_mut().filter_map(|row| row.ad_group.as_mut()) {
+        shown.name = Some("renamed/brand-exact".into());
+    }
+    let found = lookup::found(&manifest, &keys, rows.clone());
+    assert_eq!(found.len(), 1);
+    assert_eq!(Some(found[0].remote_id.as_str()), ad.remote_id.as_deref());
+    // Somebody else's ad group has the name that ours had.
+    let name = manifest.get("ad_group/brand-exact").unwrap().name.clone();
+    for shown in rows.iter_mut().filter_map(|row| row.ad_group.as_mut()) {
+        let other = shown.resource_name.as_ref().map(|n| n.replace(&group, "99999"));
+        (shown.resource_name, shown.name) = (other, name.clone());
+    }
+    assert_eq!(lookup::found(&manifest, &keys, rows), []);
+}
+
+#[test]
+fn a_first_day_that_was_over_when_the_campaign_was_made_is_read_as_the_plans() {
+    let (spec, manifest, mut rows) = read_example();
+    for campaign in rows.iter_mut().filter_map(|row| row.campaign.as_mut()) {
+        campaign.start_date_time = Some("2027-03-04 00:00:00".into());
+    }
+    let late = reading::reading(&manifest, &rows, utc("2027-03-05T09:00:00Z"));
+    field_by_field(&spec, &late);
+    let early = reading::reading(&manifest, &rows, now());
+    let campaign = early.objects.iter().find(|o| o.key == "campaign").unwrap();
+    assert_eq!(campaign.fields["start"], "2027-03-04", "somebody moved it");
 }
 
 #[test]
