@@ -5,7 +5,7 @@
 use super::mapping::Kind;
 use super::{dates, targeting};
 use crate::domain::error::{ErrorClass, LegError};
-use crate::domain::manifest::{Manifest, RemoteObject, Serving};
+use crate::domain::manifest::{Manifest, ObjectState, RemoteObject, Serving};
 use crate::domain::money::Currency;
 use crate::domain::tracking::Observed;
 use crate::platform::{AccountFacts, CallError, Eligibility, Found, Reading, Seen};
@@ -115,10 +115,11 @@ pub(super) fn found(row: &Value, kind: &Kind, objects: &[&RemoteObject]) -> Opti
     })
 }
 
-/// A line item's targeting, if it has any.
+/// A line item's targeting, if all of it is there. An edit of which only a part was done is sent again: it says what is missing then.
 pub(super) fn found_targeting(object: &RemoteObject, line: &str, rows: &[Value]) -> Option<Found> {
     let options = options_of(rows, line);
-    targeting::normal(&options).map(|_| Found {
+    let there = targeting::normal(&options)?;
+    (there == object.applied).then(|| Found {
         key: object.key.clone(),
         remote_id: line.to_owned(),
         serving: Serving::None,
@@ -192,20 +193,31 @@ pub(super) fn reading(manifest: &Manifest, rows: &Rows) -> Reading {
         auto_tagging: None,
         eligibility: eligibility(rows),
         finding: finding(rows),
-        spent: spent(rows),
+        spent: spent(manifest, rows),
     }
 }
 
 /// DV360 tells no spend. What it does tell: a line item that is a draft was never on, and one whose flight is still to come
-/// has not begun; the start of a flight that has begun cannot be moved. So, as long as all are one or the other, none spent.
-fn spent(rows: &Rows) -> Option<bool> {
+/// has not begun; the start of a flight that has begun cannot be moved. So, as long as all are one or the other, none spent. Of a line
+/// item that is no longer shown (archived) nobody can tell.
+fn spent(manifest: &Manifest, rows: &Rows) -> Option<bool> {
     rows.campaign.as_ref()?;
     let never = |row: &Value| {
-        let warnings = row["warningMessages"].as_array();
-        text(row, "entityStatus") == "ENTITY_STATUS_DRAFT"
-            || warnings.into_iter().flatten().any(|w| w == "PENDING_FLIGHT")
+        text(row, "entityStatus") == "ENTITY_STATUS_DRAFT" || warnings(row).any(|w| w == "PENDING_FLIGHT")
     };
-    rows.lines.iter().all(never).then_some(false)
+    let mut made = manifest
+        .objects
+        .iter()
+        .filter(|o| o.kind == "line_item" && o.state != ObjectState::Intended);
+    let row = |o: &RemoteObject| rows.of("line_item", o.remote_id.as_deref()?);
+    let shown = made.all(|o| row(o).is_some());
+    (shown && rows.lines.iter().all(never)).then_some(false)
+}
+
+/// A line item's warnings.
+fn warnings(row: &Value) -> impl Iterator<Item = &str> {
+    let warnings = row["warningMessages"].as_array().into_iter().flatten();
+    warnings.filter_map(Value::as_str)
 }
 
 /// The manifest's key of an object by its kind and id.
@@ -398,8 +410,7 @@ fn eligibility(rows: &Rows) -> Eligibility {
         return Eligibility::Paused;
     }
     let blocked = |row: &&Value| {
-        let warnings = row["warningMessages"].as_array().into_iter().flatten();
-        let mut names = warnings.filter_map(Value::as_str);
+        let mut names = warnings(row);
         names.find(|w| BLOCKING.contains(w)).map(str::to_owned)
     };
     if let Some(warning) = lines.first().and_then(blocked)
@@ -417,14 +428,12 @@ fn eligibility(rows: &Rows) -> Eligibility {
     }
     let pending = !in_state("PENDING_NOT_SERVABLE").is_empty();
     let servable = !in_state("APPROVED_SERVABLE").is_empty() || !in_state("PENDING_SERVABLE").is_empty();
-    if pending && !servable {
+    let all_warn = |of: &str| lines.iter().all(|line| warnings(line).any(|w| w == of));
+    // "The line item does not have any valid creatives": none has come through every review yet.
+    if pending && !servable || all_warn("NO_VALID_CREATIVE") {
         return Eligibility::InReview;
     }
-    let ahead = |row: &&Value| {
-        let warnings = row["warningMessages"].as_array().into_iter().flatten();
-        warnings.filter_map(Value::as_str).any(|w| w == "PENDING_FLIGHT")
-    };
-    if lines.iter().all(ahead) {
+    if all_warn("PENDING_FLIGHT") {
         return Eligibility::NotBegun;
     }
     Eligibility::Eligible

@@ -1,10 +1,10 @@
 //! What DV360 shows, and what it comes to: objects in normal form, tracking, review, what may have spent.
 
 use super::super::mapping::{KINDS, place, put, vendor_value};
-use super::super::reading::{Rows, facts, found, reading};
+use super::super::reading::{Rows, facts, found, found_targeting, reading};
 use super::{KEY, NAME, built, day, desired, spec};
 use crate::domain::error::ErrorClass;
-use crate::domain::manifest::{Manifest, RemoteObject, Serving};
+use crate::domain::manifest::{Manifest, ObjectState, RemoteObject, Serving};
 use crate::domain::money::Money;
 use crate::domain::plan::Period;
 use crate::platform::Eligibility;
@@ -98,6 +98,81 @@ fn what_may_have_spent_is_not_said_not_to_have() {
     assert_eq!(reading(&manifest, &rows).spent, Some(false));
     rows.campaign = None;
     assert_eq!(reading(&manifest, &rows).spent, None, "nobody can tell any more");
+}
+
+#[test]
+fn a_line_item_that_is_no_longer_shown_may_have_spent() {
+    let spec = spec();
+    let manifest = built(&spec);
+    let mut archived = manifest.clone();
+    let line = archived
+        .objects
+        .iter_mut()
+        .find(|o| o.kind == "line_item")
+        .unwrap();
+    let mut gone = line.clone();
+    line.remote_id = Some("77".to_owned());
+    gone.key = "line_item/earlier".to_owned();
+    gone.state = ObjectState::Removed;
+    let mut rows = shown_by(&archived);
+    assert_eq!(reading(&archived, &rows).spent, Some(false), "a draft");
+    archived.objects.push(gone);
+    assert_eq!(
+        reading(&archived, &rows).spent,
+        None,
+        "the one before it, archived since"
+    );
+    rows.lines.clear();
+    assert_eq!(
+        reading(&manifest, &rows).spent,
+        None,
+        "nothing is shown of what was made"
+    );
+    let mut begun = manifest.clone();
+    begun
+        .objects
+        .retain(|o| o.kind != "line_item" && o.kind != "targeting");
+    assert_eq!(reading(&begun, &rows).spent, Some(false), "none was ever made");
+}
+
+#[test]
+fn without_a_valid_creative_it_is_not_live() {
+    let spec = spec();
+    let manifest = built(&spec);
+    let mut rows = shown_by(&manifest);
+    let all = rows
+        .campaign
+        .iter_mut()
+        .chain(&mut rows.orders)
+        .chain(&mut rows.lines);
+    all.for_each(|row| row["entityStatus"] = json!("ENTITY_STATUS_ACTIVE"));
+    assert_eq!(reading(&manifest, &rows).eligibility, Eligibility::Eligible);
+    for line in &mut rows.lines {
+        line["warningMessages"] = json!(["PENDING_FLIGHT", "NO_VALID_CREATIVE"]);
+    }
+    assert_eq!(reading(&manifest, &rows).eligibility, Eligibility::InReview);
+    let mut other = rows.lines[0].clone();
+    other["lineItemId"] = json!("another");
+    other["warningMessages"] = json!([]);
+    rows.lines.push(other);
+    assert_eq!(
+        reading(&manifest, &rows).eligibility,
+        Eligibility::Eligible,
+        "one can serve"
+    );
+}
+
+#[test]
+fn targeting_of_which_only_a_part_was_assigned_is_not_adopted() {
+    let spec = spec();
+    let manifest = built(&spec);
+    let object = manifest.objects.iter().find(|o| o.kind == "targeting").unwrap();
+    let line = object.remote_id.as_deref().unwrap();
+    let mut rows = shown_by(&manifest).targeting;
+    assert!(found_targeting(object, line, &rows).is_some());
+    assert!(rows.len() > 1, "the example addresses two countries");
+    rows.pop();
+    assert_eq!(found_targeting(object, line, &rows), None);
 }
 
 #[test]
