@@ -284,7 +284,7 @@ impl Platform for GoogleAds {
     }
 }
 
-/// The body as it is sent now: a new campaign whose first day has come in the account's zone begins at once.
+/// The body as it is sent now: a campaign whose first day has come in the account's zone begins at once.
 async fn timely<'b>(session: &Session, body: &'b Value) -> Result<Cow<'b, Value>, CallError> {
     let now = SystemClock.now();
     let Some(start) = starts::named(body).filter(|start| starts::has_come_somewhere(*start, now)) else {
@@ -300,8 +300,9 @@ async fn timely<'b>(session: &Session, body: &'b Value) -> Result<Cow<'b, Value>
             after: None,
         });
     };
-    Ok(if starts::has_come(start, now, zone) {
-        Cow::Owned(starts::at_once(body))
+    let today = starts::today(now, zone);
+    Ok(if start <= today {
+        Cow::Owned(starts::at_once(body, today))
     } else {
         Cow::Borrowed(body)
     })

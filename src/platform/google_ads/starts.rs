@@ -1,4 +1,4 @@
-//! Campaigns whose first day has come before they are made: a build may wait for days at the gate, or be done again. Pure.
+//! Campaigns whose first day has come before it is sent: a build may wait for days at the gate, or be done again. Pure.
 //!
 //! Must not ask for the time: who sends or reads says which it is.
 //!
@@ -9,34 +9,42 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
-/// Where in an operation a new campaign's first day stands.
-const START: &str = "/campaignOperation/create";
+const CAMPAIGN: &str = "campaignOperation";
 const FIELD: &str = "startDateTime";
 
-/// The first day that a new campaign in this body names.
+/// The first day that this body gives a campaign, new or not.
 pub(super) fn named(body: &Value) -> Option<NaiveDate> {
     let operations = body["mutateOperations"].as_array()?;
-    let start = operations
-        .iter()
-        .find_map(|o| o.pointer(START)?.get(FIELD)?.as_str())?;
+    let start = operations.iter().find_map(|operation| {
+        let campaign = operation.get(CAMPAIGN)?;
+        let fields = campaign.get("create").or_else(|| campaign.get("update"))?;
+        fields.get(FIELD)?.as_str()
+    })?;
     start.split(' ').next()?.parse().ok()
 }
 
-/// The body without it: "at once".
-pub(super) fn at_once(body: &Value) -> Value {
+/// The body with "at once" in its place: a new campaign names no first day, one that is there gets today's, which Google takes as long
+/// as it has not begun.
+pub(super) fn at_once(body: &Value, today: NaiveDate) -> Value {
     let mut body = body.clone();
     let operations = body["mutateOperations"].as_array_mut();
     for operation in operations.into_iter().flatten() {
-        if let Some(campaign) = operation.pointer_mut(START).and_then(Value::as_object_mut) {
-            campaign.remove(FIELD);
+        let Some(campaign) = operation.get_mut(CAMPAIGN) else {
+            continue;
+        };
+        if let Some(fields) = campaign.get_mut("create").and_then(Value::as_object_mut) {
+            fields.remove(FIELD);
+        }
+        if let Some(start) = campaign.pointer_mut(&format!("/update/{FIELD}")) {
+            *start = Value::String(format!("{today} 00:00:00"));
         }
     }
     body
 }
 
-/// Whether a day has come in a zone.
-pub(super) fn has_come(day: NaiveDate, now: DateTime<Utc>, zone: Tz) -> bool {
-    day <= now.with_timezone(&zone).date_naive()
+/// The day that it is in a zone.
+pub(super) fn today(now: DateTime<Utc>, zone: Tz) -> NaiveDate {
+    now.with_timezone(&zone).date_naive()
 }
 
 /// Whether a day has come anywhere: no zone is further ahead than 14 hours.
@@ -75,10 +83,10 @@ mod tests {
         let (auckland, honolulu) = (chrono_tz::Pacific::Auckland, chrono_tz::Pacific::Honolulu);
         let now = at("2027-02-28T12:00:00Z");
         assert!(has_come_somewhere(start, now));
-        assert!(has_come(start, now, auckland));
-        assert!(!has_come(start, now, honolulu));
+        assert!(start <= today(now, auckland));
+        assert!(start > today(now, honolulu));
         assert!(!has_come_somewhere(start, at("2027-02-28T09:59:00Z")));
-        let sent = at_once(&body);
+        let sent = at_once(&body, today(now, auckland));
         assert_eq!(named(&sent), None);
         assert_eq!(
             sent["mutateOperations"][1]["campaignOperation"]["create"],

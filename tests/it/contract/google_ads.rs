@@ -113,6 +113,26 @@ async fn a_first_day_that_is_over_when_the_campaign_is_made_is_left_out() {
     assert!(bench.next(Goal::Built, &leg).is_empty());
 }
 
+/// Somebody moved the first day into the future, and the plan's is over by now: mended, the campaign begins today.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_day_that_is_over_when_it_is_mended_is_today() {
+    let bench = Bench::start(platform::by_name("google-ads").expect("the adapter")).await;
+    let mut leg = bench.leg("mended.1").await;
+    let now = SystemClock.now();
+    let days = chrono::TimeDelta::days;
+    leg.spec.approved_at = now - days(9);
+    leg.spec.campaign.schedule.start = now + days(9);
+    leg.spec.campaign.schedule.end = Some(now + days(30));
+    bench.desire(&mut leg);
+    bench.reach(Goal::Built, &mut leg).await.expect("built");
+    leg.spec.campaign.schedule.start = now - days(3);
+    bench.desire(&mut leg);
+    assert_ne!(leg.differences(&bench.read(&leg).await), [] as [String; 0]);
+    let sent = bench.reach(Goal::Built, &mut leg).await.expect("mended");
+    assert_eq!(sent.len(), 1);
+    assert_eq!(leg.differences(&bench.read(&leg).await), [] as [String; 0]);
+}
+
 /// A later version renames the ad groups; what is made in them since then is found by their ids.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ad_made_after_its_ad_group_was_renamed_is_found() {
