@@ -297,6 +297,12 @@ impl LegState {
         }
     }
 
+    /// Its campaign is on, or was about to be: what takes it away for a while owes it that.
+    #[must_use]
+    pub fn comes_on(self) -> bool {
+        self.on() || matches!(self, Self::Waiting | Self::Building | Self::Built)
+    }
+
     /// No command is out for it and none will be without a new input.
     #[must_use]
     pub fn at_rest(self) -> bool {

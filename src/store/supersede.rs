@@ -229,7 +229,7 @@ async fn give_up(
             continue;
         }
         ids.push(leg.row.id);
-        on.push(was.on());
+        on.push(was.comes_on());
         moves
             .note(conn, compose, (0, &mut *older), Some(&mut leg.row), &effects)
             .await?;
@@ -348,7 +348,8 @@ pub(crate) async fn give_back(
     Ok(true)
 }
 
-/// The newer version is rolled back: what it no longer had comes back in the older one. The older execution is locked.
+/// The newer version is rolled back: what it no longer had comes back in the older one, and so does what had nothing to hand over yet.
+/// The older execution is locked.
 pub(crate) async fn bring_back(
     conn: &mut Conn,
     compose: &dyn Compose,
@@ -360,8 +361,8 @@ pub(crate) async fn bring_back(
     moves.write_legs(conn).await?;
     let ids: Vec<i64> = sqlx::query_scalar(
         "-- amend.retired
-         SELECT id FROM leg WHERE execution_id = $1 AND gave_up_for = $2 AND state = 'retired' AND was_on
-           AND replaced_by IS NULL",
+         SELECT id FROM leg WHERE execution_id = $1 AND gave_up_for = $2 AND was_on AND replaced_by IS NULL
+           AND (state = 'retired' OR state = 'superseded' AND NOT EXISTS (SELECT FROM leg x WHERE x.adopted_from = leg.id))",
     )
     .bind(older.id)
     .bind(newer_id)

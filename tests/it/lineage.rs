@@ -223,3 +223,24 @@ async fn an_old_rollback_that_comes_again_takes_back_nothing() {
     app.settle_and_warp(8).await;
     assert!(on(&app).await.is_empty(), "a new order is one");
 }
+
+/// A campaign that was still on its way when a newer version took over comes on when that one is rolled back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_on_yet_comes_on_when_the_newer_version_is_rolled_back() {
+    for method in ["campaigns.create", "ads.create"] {
+        let app = App::start().await;
+        app.fault(json!({ "vendor": "meta", "method": method, "error": "4/1504022", "times": 1000 }))
+            .await;
+        let (one, two) = (version("v.1", None, 9), version("v.2", Some("v.1"), 8));
+        app.publish(&one).await;
+        app.settle().await;
+        assert_eq!(app.legs(&one).await["meta/prospecting"], "building", "{method}");
+        launch(&app, &two).await;
+        all_are(&app, &one, &["superseded", "retired"]).await;
+        order(&app, &two, "rollback").await;
+        app.mend().await;
+        app.settle_and_warp(10).await;
+        all_are(&app, &one, &["live", "scheduled"]).await;
+        app.assert_no_duplicates().await;
+    }
+}

@@ -414,7 +414,7 @@ impl Model {
             };
             if moved && let Some(row) = self.legs.get_mut(&leg) {
                 row.gave_up_for = Some(newer);
-                row.was_on = was.on();
+                row.was_on = was.comes_on();
             }
         }
         for leg in self.legs.values_mut().filter(|l| l.execution == older) {

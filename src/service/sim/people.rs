@@ -2,7 +2,7 @@
 
 use super::mistake::Mistake;
 use super::plans::{Queued, drop_amendment, is_driven_on};
-use super::store::{Execution, Gate, Intent, Model};
+use super::store::{Execution, Gate, Intent, Leg, Model};
 use crate::domain::hold::{self, Hold, Pausing};
 use crate::domain::manifest::Serving;
 use crate::domain::saga::{CommandKind, Direction, LegState, Report, Saga};
@@ -105,10 +105,14 @@ impl Model {
         let Some(older) = self.executions.get(&id).and_then(|e| e.supersedes) else {
             return;
         };
+        let adopted = |leg: i64| self.legs.values().any(|l| l.adopted_from == Some(leg));
+        let waits = |l: &Leg| {
+            l.row.state == LegState::Retired || l.row.state == LegState::Superseded && !adopted(l.row.id)
+        };
         let retired: Vec<i64> = self
             .legs
             .values()
-            .filter(|l| l.execution == older && l.row.state == LegState::Retired && l.comes_back_from(id))
+            .filter(|l| l.execution == older && l.comes_back_from(id) && waits(l))
             .map(|l| l.row.id)
             .collect();
         let mut due = Vec::new();
