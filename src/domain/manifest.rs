@@ -101,6 +101,29 @@ pub struct RemoteObject {
     pub may_be_off: bool,
 }
 
+impl RemoteObject {
+    /// What is about to be made: as it is wanted, off, and without an id.
+    #[must_use]
+    pub fn intended(wanted: &Desired) -> Self {
+        Self {
+            key: wanted.key.clone(),
+            kind: wanted.kind.to_owned(),
+            parent: wanted.parent.clone(),
+            name: wanted.name.clone(),
+            state: ObjectState::Intended,
+            remote_id: None,
+            serving: if wanted.switchable {
+                Serving::Paused
+            } else {
+                Serving::None
+            },
+            applied: wanted.fields.clone(),
+            unheard_updates: Vec::new(),
+            may_be_off: false,
+        }
+    }
+}
+
 /// What we made for one leg.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -122,23 +145,18 @@ pub struct Manifest {
 
 /// Of what may be there, at each place, the first that is not what is wanted; what is wanted where nothing else may be. None: no such
 /// field.
-fn unlike(wanted: Option<&Value>, may_be: &[Option<&Value>]) -> Option<Value> {
-    let objects: Vec<&Map<String, Value>> = may_be
-        .iter()
-        .chain([&wanted])
-        .filter_map(|value| value.and_then(Value::as_object))
-        .collect();
-    if objects.len() < may_be.len() + 1 {
+fn unlike<'v>(wanted: Option<&'v Value>, may_be: &[Option<&'v Value>]) -> Option<Value> {
+    let all = may_be.iter().copied().chain([wanted]);
+    let objects: Option<Vec<&Map<String, Value>>> = all.map(|value| value?.as_object()).collect();
+    let Some(objects) = objects else {
         let other = may_be.iter().find(|value| **value != wanted);
         return other.copied().unwrap_or(wanted).cloned();
-    }
+    };
     let names: BTreeSet<&String> = objects.iter().flat_map(|o| o.keys()).collect();
     let fields = names.into_iter().filter_map(|name| {
-        let at = |value: &Option<&'_ Value>| value.and_then(|v| v.get(name)).cloned();
-        let inner: Vec<Option<Value>> = may_be.iter().map(at).collect();
-        let inner: Vec<Option<&Value>> = inner.iter().map(Option::as_ref).collect();
-        let wanted = at(&wanted);
-        Some((name.clone(), unlike(wanted.as_ref(), &inner)?))
+        let at = |value: Option<&'v Value>| value.and_then(|v| v.get(name));
+        let inner: Vec<Option<&Value>> = may_be.iter().copied().map(at).collect();
+        Some((name.clone(), unlike(at(wanted), &inner)?))
     });
     Some(Value::Object(fields.collect()))
 }
@@ -182,7 +200,7 @@ impl Manifest {
             return Cow::Borrowed(self);
         }
         let mut there = self.clone();
-        for object in &mut there.objects {
+        for object in there.objects.iter_mut().filter(|o| !o.unheard_updates.is_empty()) {
             let Some(wanted) = desired.iter().find(|d| d.key == object.key) else {
                 continue;
             };

@@ -5,7 +5,7 @@
 
 use super::{Goal, Op, Platform, problems};
 use crate::domain::ids::campaign_name;
-use crate::domain::manifest::{Manifest, ObjectState, RemoteObject, Serving};
+use crate::domain::manifest::{Manifest, ObjectState, RemoteObject};
 use crate::domain::money::{Currency, Money};
 use crate::domain::spec::LegSpec;
 use crate::domain::tenant::Account;
@@ -234,20 +234,9 @@ fn sent(platform: &dyn Platform, sample: &Sample, spec: &LegSpec) -> Option<Vec<
                         let wanted = desired.iter().find(|d| d.key == *key).unwrap();
                         let id = format!("{}", 100 + manifest.objects.len());
                         manifest.objects.push(RemoteObject {
-                            key: key.clone(),
-                            kind: wanted.kind.to_owned(),
-                            parent: wanted.parent.clone(),
-                            name: wanted.name.clone(),
                             state: ObjectState::Created,
                             remote_id: Some(id),
-                            serving: if wanted.switchable {
-                                Serving::Paused
-                            } else {
-                                Serving::None
-                            },
-                            applied: wanted.fields.clone(),
-                            unheard_updates: Vec::new(),
-                            may_be_off: false,
+                            ..RemoteObject::intended(wanted)
                         });
                     }
                 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// A message as a request to the store; `again`: where somebody had it published once more.
 #[must_use]
-pub fn order(control: &Control, (via, again): (&'static str, Option<&str>), now: String) -> Request {
+pub fn order(control: &Control, again: Option<&str>, now: String) -> Request {
     let verb = match control.action {
         Action::Rollback => Verb::Rollback,
         Action::Resume => Verb::Resume,
@@ -29,7 +29,7 @@ pub fn order(control: &Control, (via, again): (&'static str, Option<&str>), now:
         plan_id: Some(control.plan_id.clone()),
         plan_version: control.plan_version.clone(),
         verb,
-        by: format!("{via}:{}", control.by),
+        by: format!("message:{}", control.by),
         reason: control.reason.clone(),
         now,
         message: Some(message),

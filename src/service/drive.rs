@@ -453,22 +453,7 @@ impl Drive {
                 continue;
             };
             self.manifest.objects.retain(|o| o.key != *key);
-            self.manifest.objects.push(RemoteObject {
-                key: wanted.key.clone(),
-                kind: wanted.kind.to_owned(),
-                parent: wanted.parent.clone(),
-                name: wanted.name.clone(),
-                state: ObjectState::Intended,
-                remote_id: None,
-                serving: if wanted.switchable {
-                    Serving::Paused
-                } else {
-                    Serving::None
-                },
-                applied: wanted.fields.clone(),
-                unheard_updates: Vec::new(),
-                may_be_off: false,
-            });
+            self.manifest.objects.push(RemoteObject::intended(wanted));
         }
     }
 

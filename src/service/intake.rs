@@ -344,7 +344,7 @@ impl Intake {
             .store
             .control(&super::control::order(
                 &control,
-                ("message", again.as_deref()),
+                again.as_deref(),
                 self.clock.stamp(),
             ))
             .await;

@@ -487,12 +487,13 @@ struct Standing {
 }
 
 async fn standing(conn: &mut Conn, execution_id: i64) -> Result<Standing, StoreError> {
-    let row = sqlx::query(
+    let row = sqlx::query(concat!(
         "-- gate.standing
-         SELECT e.saga, e.supersedes, n.saga ->> 'direction' = 'back' AND (n.saga ->> 'settled' IS NULL
-                OR EXISTS (SELECT FROM leg l WHERE l.execution_id = n.id AND l.state = 'stuck')) AS undoing
-         FROM execution e LEFT JOIN execution n ON n.id = e.superseded_by WHERE e.id = $1",
-    )
+         SELECT e.saga, e.supersedes, ",
+        lineage::undoing!("n"),
+        " AS undoing
+         FROM execution e LEFT JOIN execution n ON n.id = e.superseded_by WHERE e.id = $1"
+    ))
     .bind(execution_id)
     .fetch_one(conn)
     .await

@@ -7,6 +7,23 @@ use crate::domain::lineage::{self, Going, Place, Version};
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
+/// Whether an execution is being undone. What could not be undone may be on, and what it had taken over comes back only when it can:
+/// with something stuck it still is.
+macro_rules! undoing {
+    ($execution:literal) => {
+        concat!(
+            "(",
+            $execution,
+            ".saga ->> 'direction' = 'back' AND (",
+            $execution,
+            ".saga ->> 'settled' IS NULL OR EXISTS (SELECT FROM leg l WHERE l.execution_id = ",
+            $execution,
+            ".id AND l.state = 'stuck')))"
+        )
+    };
+}
+pub(super) use undoing;
+
 /// A version's place among all of its plan, as they are at this moment.
 pub(crate) async fn place(conn: &mut Conn, execution_id: i64) -> Result<Place, StoreError> {
     let (tenant, plan): (String, String) =
@@ -25,16 +42,16 @@ pub(crate) async fn place(conn: &mut Conn, execution_id: i64) -> Result<Place, S
         })
 }
 
-/// All versions of a plan, oldest first. What could not be undone may be on, and what it had taken over comes back only when it can:
-/// a version with something stuck is still being undone.
+/// All versions of a plan, oldest first.
 pub(crate) async fn versions(conn: &mut Conn, tenant: &str, plan: &str) -> Result<Vec<Version>, StoreError> {
-    let rows = sqlx::query(
+    let rows = sqlx::query(concat!(
         "-- lineage.versions
          SELECT v.id, v.plan_version, v.takes_over, v.superseded_by, coalesce(v.applied_approved_at, v.approved_at) AS approved_at,
-                v.saga ->> 'direction' AS direction, v.saga ->> 'settled' IS NOT NULL
-                    AND NOT EXISTS (SELECT FROM leg l WHERE l.execution_id = v.id AND l.state = 'stuck') AS settled
-         FROM execution v WHERE v.tenant_id = $1 AND v.plan_id = $2 ORDER BY v.id",
-    )
+                v.saga ->> 'direction' AS direction, ",
+        undoing!("v"),
+        " AS undoing
+         FROM execution v WHERE v.tenant_id = $1 AND v.plan_id = $2 ORDER BY v.id"
+    ))
     .bind(tenant)
     .bind(plan)
     .fetch_all(conn)
@@ -48,10 +65,10 @@ pub(crate) async fn versions(conn: &mut Conn, tenant: &str, plan: &str) -> Resul
                 id: row.get("id"),
                 name: row.get("plan_version"),
                 supersedes: row.get("takes_over"),
-                going: match (direction.as_deref(), row.get("settled")) {
+                going: match (direction.as_deref(), row.get::<Option<bool>, _>("undoing")) {
                     (None, _) => Going::NotLaunched,
-                    (Some("back"), true) => Going::Undone,
-                    (Some("back"), false) => Going::Undoing,
+                    (Some(_), Some(true)) => Going::Undoing,
+                    (Some("back"), _) => Going::Undone,
                     (Some(_), _) => Going::Forward,
                 },
                 superseded_by: row.get("superseded_by"),

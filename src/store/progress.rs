@@ -42,20 +42,15 @@ impl Ended {
             Self::Done | Self::Adopted | Self::Void => false,
         }
     }
-
-    /// As the row spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-            Self::NotSent => "not_sent",
-            Self::Unknown => "unknown",
-            Self::Adopted => "adopted",
-            Self::Void => "void",
-        }
-    }
 }
+spelled!(Ended {
+    Done = "done",
+    Refused = "refused",
+    NotSent = "not_sent",
+    Unknown = "unknown",
+    Adopted = "adopted",
+    Void = "void",
+});
 
 /// What a command waits for that is not ours to hurry. Such a wait is no attempt, and has its own back-off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

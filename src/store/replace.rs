@@ -7,6 +7,7 @@
 use super::moves::{Compose, ExecutionRow, LegRow, Moves};
 use super::{Conn, StoreError, parse_json, refused, to_json};
 use crate::domain::diff::{self, FieldChange};
+use crate::domain::hold::Hold;
 use crate::domain::ids::{LegKey, campaign_name, campaign_name_again, replaced_key};
 use crate::domain::manifest::{ObjectState, RemoteObject, Serving};
 use crate::domain::saga::{CommandKind, Effect, LegState, Old};
@@ -160,14 +161,17 @@ pub(crate) async fn replace(
             continue;
         };
         let spec = set_apart(leg.was, (&leg.was.key, &leg.there.name), keys);
-        apart.push((leg.leg.id, spec, replaced));
+        // What a pause has left off is switched on again by a release, where it stands now.
+        let resumed = leg.there.held && replaced.old == LegState::Outgoing;
+        apart.push((leg.leg.id, spec, replaced, resumed));
     }
-    let rows: Vec<(i64, &LegSpec, LegState)> = apart.iter().map(|(id, s, r)| (*id, s, r.old)).collect();
+    let rows: Vec<(i64, &LegSpec, LegState, bool)> =
+        apart.iter().map(|(id, s, r, on)| (*id, s, r.old, *on)).collect();
     let ids = split(conn, &rows).await?;
     let mut notes = Vec::with_capacity(apart.len());
     for leg in legs {
         let place = apart.iter().zip(&ids).find(|((id, ..), _)| *id == leg.leg.id);
-        let Some(((_, spec, replaced), old_id)) = place else {
+        let Some(((_, spec, replaced, resumed), old_id)) = place else {
             continue;
         };
         let mut old = LegRow {
@@ -189,7 +193,7 @@ pub(crate) async fn replace(
                 &replaced.effects,
             )
             .await?;
-        let resumed = (leg.there.held && replaced.old == LegState::Outgoing).then_some(CommandKind::Release);
+        let resumed = resumed.then_some(CommandKind::Release);
         let effects: Vec<Effect> = std::iter::once(Effect::Leg(replaced.old))
             .chain(replaced.command.or(resumed).map(Effect::Command))
             .collect();
@@ -233,7 +237,7 @@ pub(crate) fn told(
 
 /// Makes the legs that these ones' campaigns are from now on, and moves to them what belongs to the campaign; their ids, in
 /// order.
-async fn split(conn: &mut Conn, legs: &[(i64, &LegSpec, LegState)]) -> Result<Vec<i64>, StoreError> {
+async fn split(conn: &mut Conn, legs: &[(i64, &LegSpec, LegState, bool)]) -> Result<Vec<i64>, StoreError> {
     if legs.is_empty() {
         return Ok(Vec::new());
     }
@@ -244,17 +248,19 @@ async fn split(conn: &mut Conn, legs: &[(i64, &LegSpec, LegState)]) -> Result<Ve
         .collect();
     let specs: Vec<Value> = legs.iter().map(|l| to_json(l.1)).collect();
     let states: Vec<&str> = legs.iter().map(|l| l.2.as_str()).collect();
+    let holds: Vec<Option<&str>> = legs
+        .iter()
+        .map(|l| l.3.then_some(Hold::Releasing.as_str()))
+        .collect();
     let starts: Vec<DateTime<Utc>> = legs.iter().map(|l| l.1.campaign.schedule.start).collect();
     let made: Vec<(i64, i64)> = sqlx::query_as(
         "-- replace.split
          INSERT INTO leg (execution_id, tenant_id, plan_version, platform, logical_campaign_key, position, ordinal, spec, state,
                           starts_at, adopted_from, replaced_by, hold)
          SELECT l.execution_id, l.tenant_id, l.plan_version, l.platform, n.key, l.position, l.ordinal, n.spec, n.state,
-                n.starts_at, l.adopted_from, l.id, CASE WHEN n.state = 'outgoing'
-                    AND (l.hold IS NOT NULL OR coalesce(jsonb_array_length(m.held), 0) > 0) THEN 'releasing' END
-         FROM unnest($1::bigint[], $2::text[], $3::jsonb[], $4::text[], $5::timestamptz[])
-                  AS n (id, key, spec, state, starts_at) JOIN leg l ON l.id = n.id
-                  LEFT JOIN execution_manifest m ON m.leg_id = l.id
+                n.starts_at, l.adopted_from, l.id, n.hold
+         FROM unnest($1::bigint[], $2::text[], $3::jsonb[], $4::text[], $5::timestamptz[], $6::text[])
+                  AS n (id, key, spec, state, starts_at, hold) JOIN leg l ON l.id = n.id
          RETURNING replaced_by, id",
     )
     .bind(&olds)
@@ -262,6 +268,7 @@ async fn split(conn: &mut Conn, legs: &[(i64, &LegSpec, LegState)]) -> Result<Ve
     .bind(specs)
     .bind(states)
     .bind(starts)
+    .bind(holds)
     .fetch_all(&mut *conn)
     .await
     .map_err(refused("replace.split"))?;

@@ -6,7 +6,7 @@
 
 use super::{Conn, StoreError, moves, parse_text, refused};
 use crate::domain::saga::{CommandKind, LegState};
-use sqlx::Row;
+use sqlx::{Connection as _, Row};
 use uuid::Uuid;
 
 /// A command that is not finished.
@@ -100,20 +100,22 @@ pub(crate) async fn forestall(
         }
     }
     // All or none: a leg whose command was put there as done and that the caller then leaves alone would wait for ever.
-    savepoint(conn, "SAVEPOINT forestall").await?;
-    sqlx::query(
-        "-- withdraw.forestall
-         INSERT INTO command (id, leg_id, platform, account_key, kind, state, report, done_at)
-         SELECT n.id, l.id, l.platform, l.tenant_id, n.kind, 'done', 'withdrawn', clock_timestamp()
-         FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS n (id, leg_id, kind) JOIN leg l ON l.id = n.leg_id
-         ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(&ids)
-    .bind(&legs)
-    .bind(kinds)
-    .execute(&mut *conn)
-    .await
-    .map_err(refused("withdraw.forestall"))?;
+    let mut attempt = conn.begin().await.map_err(refused("withdraw.attempt"))?;
+    if !ids.is_empty() {
+        sqlx::query(
+            "-- withdraw.forestall
+             INSERT INTO command (id, leg_id, platform, account_key, kind, state, report, done_at)
+             SELECT n.id, l.id, l.platform, l.tenant_id, n.kind, 'done', 'withdrawn', clock_timestamp()
+             FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS n (id, leg_id, kind) JOIN leg l ON l.id = n.leg_id
+             ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(ids)
+        .bind(&legs)
+        .bind(kinds)
+        .execute(&mut *attempt)
+        .await
+        .map_err(refused("withdraw.forestall"))?;
+    }
     // Whatever came between is in neither list, of whichever kind it is: a worker may have it by now.
     let come: bool = sqlx::query_scalar(
         "-- withdraw.come
@@ -122,22 +124,15 @@ pub(crate) async fn forestall(
     )
     .bind(executions)
     .bind(known)
-    .fetch_one(&mut *conn)
+    .fetch_one(&mut *attempt)
     .await
     .map_err(refused("withdraw.come"))?;
     if come {
-        savepoint(conn, "ROLLBACK TO SAVEPOINT forestall").await?;
+        attempt.rollback().await.map_err(refused("withdraw.again"))?;
+        return Ok(None);
     }
-    savepoint(conn, "RELEASE SAVEPOINT forestall").await?;
-    Ok((!come).then_some(legs))
-}
-
-async fn savepoint(conn: &mut Conn, statement: &'static str) -> Result<(), StoreError> {
-    sqlx::query(statement)
-        .execute(conn)
-        .await
-        .map_err(refused("withdraw.savepoint"))?;
-    Ok(())
+    attempt.commit().await.map_err(refused("withdraw.kept"))?;
+    Ok(Some(legs))
 }
 
 /// Tells those who hold these commands to stop before their next write call.

@@ -6,7 +6,7 @@ use crate::support::{hand, particulars, plans};
 use campaign_execution::platform;
 use campaign_execution::service::compose::Composer;
 use campaign_execution::store::pause::{Switch, Switched};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 fn switch(app: &App, reason: &str) -> Switch {
@@ -305,11 +305,10 @@ async fn what_a_pause_switched_off_unheard_comes_on_again() {
     }
 }
 
-/// A change that is refused leaves the campaign as it was before the pause, not as the pause left it.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_after_a_pause_is_on_as_before() {
+/// A live campaign whose tenant is paused, with a change that waits for the end of that.
+async fn changed_under_a_pause(version: &str) -> (App, Value) {
     let app = App::start().await;
-    let plan = plans::only(plans::running_plan("refused.1"), "meta");
+    let plan = plans::only(plans::running_plan(version), "meta");
     app.publish(&plan).await;
     app.settle_and_warp(6).await;
     pause(&app).await;
@@ -318,6 +317,13 @@ async fn what_is_refused_after_a_pause_is_on_as_before() {
     app.publish(&amended(&plan, 1, |p| raise(p, 0, 5))).await;
     app.settle_and_warp(3).await;
     assert_eq!(count_on(&app).await, 0, "paused");
+    (app, plan)
+}
+
+/// A change that is refused leaves the campaign as it was before the pause, not as the pause left it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_after_a_pause_is_on_as_before() {
+    let (app, plan) = changed_under_a_pause("refused.1").await;
     app.fault(json!({ "vendor": "meta", "method": "campaigns.update", "error": "100/1885272", "times": 1 }))
         .await;
     unpause(&app).await;
@@ -331,18 +337,10 @@ async fn what_is_refused_after_a_pause_is_on_as_before() {
     );
 }
 
-/// A change that waits (an asset is missing) does not keep the campaign off after the pause.
+/// A change that waits (the platform is busy) does not keep the campaign off after the pause.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_with_its_change_after_a_pause_is_on_as_before() {
-    let app = App::start().await;
-    let plan = plans::only(plans::running_plan("waits.1"), "meta");
-    app.publish(&plan).await;
-    app.settle_and_warp(6).await;
-    pause(&app).await;
-    app.settle_and_warp(3).await;
-    assert_eq!(count_on(&app).await, 0);
-    app.publish(&amended(&plan, 1, |p| raise(p, 0, 5))).await;
-    app.settle_and_warp(3).await;
+    let (app, plan) = changed_under_a_pause("waits.1").await;
     app.fault(json!({ "vendor": "meta", "method": "campaigns.update", "status": 503, "times": 1 }))
         .await;
     unpause(&app).await;

@@ -59,20 +59,9 @@ async fn targeting_on_meta(app: &App) -> Value {
         .await;
     let all = all["objects"].as_array().expect("objects").clone();
     assert_eq!(all.len(), 1, "{all:?}");
-    let ad_set = all[0].to_string();
-    let at = ad_set
-        .find("\"targeting\"")
-        .unwrap_or_else(|| panic!("no targeting in {ad_set}"));
-    let depth = |rest: &str| {
-        let mut open = 0;
-        rest.find(|c| {
-            open += i32::from(c == '{') - i32::from(c == '}');
-            c == '}' && open == 0
-        })
-    };
-    let rest = &ad_set[at..];
-    let end = depth(rest).expect("an object");
-    json!(&rest[..=end])
+    let targeting = &all[0]["fields"]["targeting"];
+    assert!(targeting.is_object(), "{all:?}");
+    targeting.clone()
 }
 
 /// What an update of which nobody heard took out, or put in, is as the plan in force says in the end: also where only a part of a field

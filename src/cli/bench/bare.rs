@@ -3,7 +3,7 @@
 
 use super::world::World;
 use crate::cli::Failure;
-use crate::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject, Serving};
+use crate::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject};
 use crate::domain::spec::{LegSpec, leg_specs};
 use crate::health::assets::{self, Lookup};
 use crate::platform::{self, AccountFacts, Goal, Mutation, Op, Platform, Session};
@@ -142,23 +142,12 @@ fn note(mutation: &Mutation, ids: &[(String, String)], desired: &[Desired], mani
         Op::Create => {
             for wanted in desired.iter().filter(|d| mutation.objects.contains(&d.key)) {
                 manifest.objects.push(RemoteObject {
-                    key: wanted.key.clone(),
-                    kind: wanted.kind.to_owned(),
-                    parent: wanted.parent.clone(),
-                    name: wanted.name.clone(),
                     state: ObjectState::Created,
                     remote_id: ids
                         .iter()
                         .find(|(k, _)| *k == wanted.key)
                         .map(|(_, id)| id.clone()),
-                    serving: if wanted.switchable {
-                        Serving::Paused
-                    } else {
-                        Serving::None
-                    },
-                    applied: wanted.fields.clone(),
-                    unheard_updates: Vec::new(),
-                    may_be_off: false,
+                    ..RemoteObject::intended(wanted)
                 });
             }
         }

@@ -102,10 +102,6 @@ fn manifest(spec: &LegSpec) -> Manifest {
 
 fn made(desired: &Desired, id: &str, serving: Serving) -> RemoteObject {
     RemoteObject {
-        key: desired.key.clone(),
-        kind: desired.kind.to_owned(),
-        parent: desired.parent.clone(),
-        name: desired.name.clone(),
         state: ObjectState::Created,
         remote_id: Some(id.to_owned()),
         serving: if desired.switchable {
@@ -113,9 +109,7 @@ fn made(desired: &Desired, id: &str, serving: Serving) -> RemoteObject {
         } else {
             Serving::None
         },
-        applied: desired.fields.clone(),
-        unheard_updates: Vec::new(),
-        may_be_off: false,
+        ..RemoteObject::intended(desired)
     }
 }
 

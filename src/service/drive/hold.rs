@@ -24,7 +24,7 @@ impl Drive {
             CommandKind::Release => Some(self.release().await),
             CommandKind::Build | CommandKind::Activate if self.job.paused => Some(self.hold_back().await),
             // What a change finds off for a pause stays written down until it is on again.
-            CommandKind::Build if self.job.leg_state == LegState::Amending => None,
+            CommandKind::Build if self.amends() => None,
             CommandKind::Build | CommandKind::Activate | CommandKind::Undo | CommandKind::Retire => {
                 // Its own way is its own account of what is on.
                 self.pending.manifest |= self.held.take().is_some_and(|held| !held.is_empty());
@@ -144,11 +144,10 @@ impl Drive {
     /// whatever came of that (refused, or it waits for something), on again as it was.
     pub(super) async fn on_as_before(&mut self, went: &Result<Then, Halt>) -> Result<(), Halt> {
         let lost = matches!(went, Err(Halt::NotOurs(_))) || self.yields;
-        let amending = self.job.kind == CommandKind::Build && self.job.leg_state == LegState::Amending;
         let Some(held) = self
             .held
             .clone()
-            .filter(|_| amending && !lost && !self.job.paused)
+            .filter(|_| self.amends() && !lost && !self.job.paused)
         else {
             return Ok(());
         };
@@ -162,6 +161,11 @@ impl Drive {
         self.pending.manifest = true;
         self.record("leg.released", json!({ "objects": restored, "stays_off": null }));
         Ok(())
+    }
+
+    /// It changes a campaign that is there.
+    fn amends(&self) -> bool {
+        self.job.kind == CommandKind::Build && self.job.leg_state == LegState::Amending
     }
 
     /// Its flight has ended.

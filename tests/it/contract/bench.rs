@@ -5,7 +5,7 @@
 
 use crate::support::app::write_credentials;
 use crate::support::plans;
-use campaign_execution::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject, Serving};
+use campaign_execution::domain::manifest::{Desired, Manifest, ObjectState, RemoteObject};
 use campaign_execution::domain::spec::{LegSpec, leg_specs};
 use campaign_execution::domain::tenant::Tenant;
 use campaign_execution::health::assets::{self, Lookup};
@@ -335,22 +335,7 @@ impl Leg {
             let wanted = self.desired.iter().find(|d| d.key == *key);
             let wanted = wanted.expect("only what is desired is made");
             self.manifest.objects.retain(|o| o.key != *key);
-            self.manifest.objects.push(RemoteObject {
-                key: wanted.key.clone(),
-                kind: wanted.kind.to_owned(),
-                parent: wanted.parent.clone(),
-                name: wanted.name.clone(),
-                state: ObjectState::Intended,
-                remote_id: None,
-                serving: if wanted.switchable {
-                    Serving::Paused
-                } else {
-                    Serving::None
-                },
-                applied: wanted.fields.clone(),
-                unheard_updates: Vec::new(),
-                may_be_off: false,
-            });
+            self.manifest.objects.push(RemoteObject::intended(wanted));
         }
     }
 

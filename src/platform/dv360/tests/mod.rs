@@ -167,20 +167,9 @@ fn built(spec: &LegSpec) -> Manifest {
             id = manifest.id(wanted.parent.as_deref().unwrap()).unwrap().to_owned();
         }
         manifest.objects.push(RemoteObject {
-            key: wanted.key,
-            kind: wanted.kind.to_owned(),
-            parent: wanted.parent,
-            name: wanted.name,
             state: ObjectState::Created,
             remote_id: Some(id),
-            serving: if wanted.switchable {
-                Serving::Paused
-            } else {
-                Serving::None
-            },
-            applied: wanted.fields,
-            unheard_updates: Vec::new(),
-            may_be_off: false,
+            ..RemoteObject::intended(&wanted)
         });
     }
     manifest
@@ -197,16 +186,10 @@ fn take_in(manifest: &mut Manifest, spec: &LegSpec, mutation: &Mutation, id: &st
         .find(|d| d.key == mutation.objects[0])
         .unwrap();
     manifest.objects.push(RemoteObject {
-        key: wanted.key,
-        kind: wanted.kind.to_owned(),
-        parent: wanted.parent,
-        name: wanted.name,
         state: ObjectState::Created,
         remote_id: Some(id.to_owned()),
         serving: Serving::Paused,
-        applied: wanted.fields,
-        unheard_updates: Vec::new(),
-        may_be_off: false,
+        ..RemoteObject::intended(&wanted)
     });
 }
 

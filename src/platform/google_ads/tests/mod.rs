@@ -231,20 +231,9 @@ fn built(spec: &LegSpec) -> Manifest {
             }
         };
         manifest.objects.push(RemoteObject {
-            key: object.key,
-            kind: object.kind.into(),
-            parent: object.parent,
-            name: object.name,
             state: ObjectState::Created,
             remote_id: Some(remote_id),
-            serving: if object.switchable {
-                Serving::Paused
-            } else {
-                Serving::None
-            },
-            applied: object.fields,
-            unheard_updates: Vec::new(),
-            may_be_off: false,
+            ..RemoteObject::intended(&object)
         });
     }
     manifest

@@ -217,16 +217,10 @@ fn empty(spec: &LegSpec) -> Manifest {
 
 fn made(wanted: &Desired, id: &str) -> RemoteObject {
     RemoteObject {
-        key: wanted.key.clone(),
-        kind: wanted.kind.to_owned(),
-        parent: wanted.parent.clone(),
-        name: wanted.name.clone(),
         state: ObjectState::Created,
         remote_id: Some(id.to_owned()),
         serving: Serving::Paused,
-        applied: wanted.fields.clone(),
-        unheard_updates: Vec::new(),
-        may_be_off: false,
+        ..RemoteObject::intended(wanted)
     }
 }
 
